@@ -156,7 +156,7 @@ func (f *follower) payment(ctx context.Context, providerID string) (p PaymentRef
 // refunds books those of the provider's refunds that we did not make, and
 // reverses those of ours that it took back.
 func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund) error {
-	mine, err := f.s.legsOf(ctx, listed)
+	mine, err := f.s.attemptsOf(ctx, listed)
 	if err != nil {
 		return err
 	}
@@ -170,9 +170,9 @@ func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund)
 	}
 	for _, l := range listed {
 		before, known := booked[l.ProviderID]
-		leg, found := mine[l.AttemptID]
-		if found && leg.Attempt.has(l.ProviderID, l.Outcome != payment.OutcomeDeclined) && !known {
-			if err := f.own(ctx, leg, l); err != nil {
+		ours, found := mine[l.AttemptID]
+		if found && ours.Attempt.has(l.ProviderID, l.Outcome != payment.OutcomeDeclined) && !known {
+			if err := f.own(ctx, ours, l); err != nil {
 				return err
 			}
 			continue
@@ -185,12 +185,12 @@ func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund)
 }
 
 // own follows a refund of ours: one that the provider took back is looked up.
-func (f *follower) own(ctx context.Context, leg Leg, l payment.ProviderRefund) error {
-	current := leg.Refund.Attempt()
-	if l.Outcome != payment.OutcomeDeclined || current.ID != leg.Attempt.ID || current.Status != StatusSucceeded {
+func (f *follower) own(ctx context.Context, ours ProviderAttempt, l payment.ProviderRefund) error {
+	current := ours.Refund.Attempt()
+	if l.Outcome != payment.OutcomeDeclined || current.ID != ours.Attempt.ID || current.Status != StatusSucceeded {
 		return nil
 	}
-	_, err := f.s.Check(ctx, leg.Refund.ID, f.by)
+	_, err := f.s.Check(ctx, ours.Refund.ID, f.by)
 	return f.keep(ctx, err)
 }
 

@@ -20,22 +20,22 @@ type opening struct {
 	token string // of the executions
 	// later: the worker carries it out, so nothing is leased here.
 	later bool
-	then  map[string]next // by the id of the refund
+	plans map[string]plan // by the id of the refund
 }
 
-// next is what follows once the decision is saved.
-type next struct {
-	then
+// plan is what is done about a refund once the decision is saved.
+type plan struct {
+	step
 	doubt bool // a call before may have had an effect
 }
 
-type then int
+type step int
 
 const (
-	thenAnswer    then = iota // with the refund as it is
-	thenExecute               // carry it out, under the token
-	thenCompleted             // nothing was to be paid
-	thenReview                // the payment is on hold
+	stepAnswer    step = iota // return the refund as it is
+	stepExecute               // execute it, under the token
+	stepCompleted             // nothing was to be paid
+	stepReview                // the payment is on hold
 )
 
 func newOpening(ctx context.Context, s *Service, r Request, later bool) *opening {
@@ -44,10 +44,10 @@ func newOpening(ctx context.Context, s *Service, r Request, later bool) *opening
 
 // tell tells the Observer of what was decided and is not carried out.
 func (o *opening) tell(saved Refund) {
-	switch o.then[saved.ID].then {
-	case thenCompleted:
+	switch o.plans[saved.ID].step {
+	case stepCompleted:
 		o.s.cfg.Observer.Completed(o.ctx, saved)
-	case thenReview:
+	case stepReview:
 		o.s.cfg.Observer.ReviewRequired(o.ctx, saved)
 	}
 }
@@ -57,12 +57,12 @@ func (o *opening) executeAll(ctx context.Context, saved []Refund) (Intent, error
 	var errs []error
 	start := o.s.now()
 	for i, r := range saved {
-		n := o.then[r.ID]
-		if n.then != thenExecute {
+		p := o.plans[r.ID]
+		if p.step != stepExecute {
 			o.tell(r)
 			continue
 		}
-		t := &execution{s: o.s, r: r, token: o.token, inRequest: true, progress: progress{doubt: n.doubt}}
+		t := &execution{s: o.s, r: r, token: o.token, inRequest: true, progress: progress{doubt: p.doubt}}
 		var err error
 		saved[i], err = t.execute(ctx, max(0, o.s.cfg.Wait-o.s.now().Sub(start)))
 		errs = append(errs, err)
@@ -73,7 +73,7 @@ func (o *opening) executeAll(ctx context.Context, saved []Refund) (Intent, error
 // decide is the refund of each payment after the request: the one there is, a new
 // attempt of it, or a new one; nil for none.
 func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
-	o.then = map[string]next{}
+	o.plans = map[string]plan{}
 	for _, r := range s.Refunds {
 		if !slices.ContainsFunc(o.pays, func(p Payment) bool { return p.ID == r.PaymentID }) {
 			return nil, badField("reference", "%s is refunded on payment %s already, which is not named",
@@ -81,12 +81,12 @@ func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
 		}
 	}
 	st := o.s.stamp(o.ctx, o.By)
-	d, err := o.weigh(s.Payments, current, o.s.cfg.gridFor(o.pays, s.Payments))
+	d, err := o.owed(s.Payments, current, o.s.cfg.gridFor(o.pays, s.Payments))
 	if err != nil {
 		return nil, err
 	}
 	if len(d.free) == 0 {
-		return current, o.again(current, st)
+		return current, o.resume(current, st)
 	}
 	quotes, err := o.parts(&d, s.Payments, current)
 	if err != nil {
@@ -98,18 +98,19 @@ func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
 			ID: o.s.cfg.NewID(), Method: o.methodOf(o.pays[p]), PaymentProviderID: o.pays[p].ProviderID, PaidBy: o.By,
 			Request: d.request, Quote: quotes[i],
 		}
-		if after[p], err = o.next(current[p], o.pays[p], attempt, &d.intentID, after, st); err != nil {
+		if after[p], err = o.withAttempt(current[p], o.pays[p], attempt, &d.intentID, after, st); err != nil {
 			return nil, err
 		}
 		if err := o.begin(after[p], s.Payments[p].Balance, st); err != nil {
 			return nil, err
 		}
 	}
-	return after, o.again(d.standing(current), st)
+	return after, o.resume(d.standing(current), st)
 }
 
-// next is the refund of a payment with the attempt: a new one, or what is there.
-func (o *opening) next(
+// withAttempt returns the refund of a payment with the attempt: a new one, or the
+// current one.
+func (o *opening) withAttempt(
 	current *Refund, p Payment, a AttemptParams, intentID *string, all []*Refund, st event.Stamp,
 ) (*Refund, error) {
 	if current == nil {
@@ -145,9 +146,11 @@ func freeLeg(all []Refund) int {
 	return leg
 }
 
-// again brings refunds that stand to now, and answers with those that are not open.
-func (o *opening) again(standing []*Refund, st event.Stamp) error {
-	if len(o.then) == 0 {
+// resume plans the execution of the refunds that stand and are open. Those that are
+// leased, on hold or left to the worker are made due now. Where nothing was opened
+// beside them, their sum must be the amount that the caller means.
+func (o *opening) resume(standing []*Refund, st event.Stamp) error {
+	if len(o.plans) == 0 {
 		var sum int64
 		for _, r := range standing {
 			if r != nil {
@@ -166,7 +169,7 @@ func (o *opening) again(standing []*Refund, st event.Stamp) error {
 			r.expedite(st.At)
 			continue
 		}
-		o.then[r.ID] = next{then: thenExecute, doubt: !r.Attempt().FirstSentAt.IsZero()}
+		o.plans[r.ID] = plan{step: stepExecute, doubt: !r.Attempt().FirstSentAt.IsZero()}
 		o.s.lease(r, o.token)
 	}
 	return nil
@@ -227,10 +230,10 @@ func tooMuch(b Balance, amount, free int64) error {
 // and one on a payment that is on hold waits.
 func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
 	if hold, ok := b.Hold(); ok && r.Amount() > 0 {
-		o.then[r.ID] = next{then: thenReview}
+		o.plans[r.ID] = plan{step: stepReview}
 		return r.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
 	}
-	o.then[r.ID] = next{}
+	o.plans[r.ID] = plan{}
 	if o.later && r.Amount() > 0 {
 		return nil // it is due at once
 	}
@@ -238,10 +241,10 @@ func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
 		return err
 	}
 	if r.Amount() == 0 {
-		o.then[r.ID] = next{then: thenCompleted}
+		o.plans[r.ID] = plan{step: stepCompleted}
 		return r.Succeed(st, "")
 	}
-	o.then[r.ID] = next{then: thenExecute}
+	o.plans[r.ID] = plan{step: stepExecute}
 	o.s.lease(r, o.token)
 	return nil
 }

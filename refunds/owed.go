@@ -21,12 +21,12 @@ func (d owed) standing(current []*Refund) []*Refund {
 	return out
 }
 
-// weigh says what the request comes to, with what is there of it on each payment (nil
-// for nothing). A refund that is open or succeeded stands. Where none stands, all of
+// owed returns what the request comes to, with the refund there is of it on each
+// payment (nil for none). A refund that is open or succeeded stands. Where none stands, all of
 // it is owed, by all payments. Else what the parts that failed or await a method were
 // of, and what was taken back and is not replaced: no more than the quote of now less
 // the parts that stand. The grid is that of gridFor.
-func (r Request) weigh(states []PaymentState, current []*Refund, grid Grid) (owed, error) {
+func (r Request) owed(states []PaymentState, current []*Refund, grid Grid) (owed, error) {
 	if err := r.checkPart(current); err != nil {
 		return owed{}, err
 	}

@@ -200,21 +200,21 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 	if err := c.theirs(ctx, batch, from, to, seen); err != nil {
 		return err
 	}
-	q := LegQuery{From: from, To: to, Limit: reconcilePage}
+	q := AttemptQuery{From: from, To: to, Limit: reconcilePage}
 	for {
-		legs, err := c.s.store.Legs(ctx, q)
+		found, err := c.s.store.ProviderAttempts(ctx, q)
 		if err != nil {
 			return err
 		}
-		for _, leg := range legs {
-			if err := c.ours(ctx, leg, seen); err != nil {
+		for _, ours := range found {
+			if err := c.ours(ctx, ours, seen); err != nil {
 				return err
 			}
 		}
-		if len(legs) < reconcilePage {
+		if len(found) < reconcilePage {
 			return nil
 		}
-		last := legs[len(legs)-1].Attempt
+		last := found[len(found)-1].Attempt
 		q.AfterAt, q.AfterID = last.CreatedAt, last.ID
 	}
 }
@@ -223,7 +223,7 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 func (c *comparing) theirs(
 	ctx context.Context, batch []payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
 ) error {
-	mine, err := c.s.legsOf(ctx, batch)
+	mine, err := c.s.attemptsOf(ctx, batch)
 	if err != nil {
 		return err
 	}
@@ -232,15 +232,15 @@ func (c *comparing) theirs(
 		return err
 	}
 	for _, l := range batch {
-		leg, ok := mine[l.AttemptID]
+		ours, ok := mine[l.AttemptID]
 		b, outside := booked[l.ProviderID]
 		switch {
 		case outside && !ok: // one that names an attempt of ours is our own affair
 			err = c.tell(compareBooked(b, l))
 		case !ok:
-			err = c.tell(compare(Leg{}, l))
+			err = c.tell(compare(ProviderAttempt{}, l))
 		default:
-			err = c.their(leg, l, from, to, seen)
+			err = c.their(ours, l, from, to, seen)
 		}
 		if err != nil {
 			return err
@@ -252,42 +252,42 @@ func (c *comparing) theirs(
 // their notes a refund of the provider's list that names one of our attempts, or
 // compares it where our side is not compared in this slice.
 func (c *comparing) their(
-	leg Leg, l payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
+	ours ProviderAttempt, l payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
 ) error {
-	at, known := leg.Attempt.CreatedAt, leg.Attempt.ProviderID
+	at, known := ours.Attempt.CreatedAt, ours.Attempt.ProviderID
 	before, twice := seen[l.AttemptID]
 	other := known != "" && known != l.ProviderID
 	second := known == "" && twice && before.Outcome != payment.OutcomeDeclined
 	switch {
 	case l.Outcome != payment.OutcomeDeclined && (other || second):
 		// Two that hold money under one attempt: this one is none of ours.
-		return c.tell(compare(Leg{}, l))
+		return c.tell(compare(ProviderAttempt{}, l))
 	case !at.Before(from) && at.Before(to):
 		if !twice || before.Outcome == payment.OutcomeDeclined || l.ProviderID == known {
 			seen[l.AttemptID] = l
 		}
 	case at.Before(c.from) || !at.Before(c.to):
-		return c.tell(compare(leg, l))
+		return c.tell(compare(ours, l))
 	}
 	return nil
 }
 
-// legsOf returns the attempts of ours that refunds of the provider's list name,
+// attemptsOf returns the attempts of ours that refunds of the provider's list name,
 // by their id.
-func (s *Service) legsOf(ctx context.Context, listed []payment.ProviderRefund) (map[string]Leg, error) {
+func (s *Service) attemptsOf(ctx context.Context, listed []payment.ProviderRefund) (map[string]ProviderAttempt, error) {
 	ids := make([]string, 0, len(listed))
 	for _, l := range listed {
 		if l.AttemptID != "" {
 			ids = append(ids, l.AttemptID)
 		}
 	}
-	mine := map[string]Leg{}
+	mine := map[string]ProviderAttempt{}
 	if len(ids) == 0 {
 		return mine, nil
 	}
-	legs, err := s.store.Legs(ctx, LegQuery{IDs: ids})
-	for _, leg := range legs {
-		mine[leg.Attempt.ID] = leg
+	found, err := s.store.ProviderAttempts(ctx, AttemptQuery{IDs: ids})
+	for _, ours := range found {
+		mine[ours.Attempt.ID] = ours
 	}
 	return mine, err
 }
@@ -314,7 +314,7 @@ func (s *Service) bookedOf(ctx context.Context, listed []payment.ProviderRefund)
 
 // compareBooked compares a refund that others made with what is booked of it.
 func compareBooked(o Outside, l payment.ProviderRefund) Match {
-	c := compare(Leg{}, l)
+	c := compare(ProviderAttempt{}, l)
 	c.OrderID, c.Amount, c.Currency = o.OrderID, o.Amount, o.Currency
 	switch {
 	case l.Amount != o.Amount || l.Currency != o.Currency:
@@ -329,64 +329,64 @@ func compareBooked(o Outside, l payment.ProviderRefund) Match {
 
 // ours compares an attempt of ours. Not in the list of its hour, it is looked
 // up by itself: the provider may have made it later.
-func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.ProviderRefund) error {
-	l, ok := seen[leg.Attempt.ID]
+func (c *comparing) ours(ctx context.Context, ours ProviderAttempt, seen map[string]payment.ProviderRefund) error {
+	l, ok := seen[ours.Attempt.ID]
 	switch {
 	case ok:
-	case leg.Attempt.FirstSentAt.IsZero():
+	case ours.Attempt.FirstSentAt.IsZero():
 		return nil // never sent, and not there
 	default:
-		at := leg.Refund
-		at.Attempts = []Attempt{leg.Attempt}
+		at := ours.Refund
+		at.Attempts = []Attempt{ours.Attempt}
 		a := c.s.find(ctx, at)
 		switch a.Outcome {
 		case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeRequiresAction:
-			l = payment.ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount,
-				Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
+			l = payment.ProviderRefund{ProviderID: a.ProviderID, AttemptID: ours.Attempt.ID, Amount: a.Amount,
+				Currency: ours.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
 		case payment.OutcomeAbsent:
-			if leg.Attempt.Status == StatusFailed {
+			if ours.Attempt.Status == StatusFailed {
 				return nil // it failed, and it is not there
 			}
 		default:
-			if !c.s.cfg.findable(&leg.Attempt) || a.HTTP == httpBadRequest || a.HTTP == httpNotFound {
-				x := compare(leg, payment.ProviderRefund{})
+			if !c.s.cfg.findable(&ours.Attempt) || a.HTTP == httpBadRequest || a.HTTP == httpNotFound {
+				x := compare(ours, payment.ProviderRefund{})
 				x.Match = NotComparable
 				return c.tell(x)
 			}
-			return fmt.Errorf("refund %s could not be looked up: %s", leg.Refund.ID, describe(a))
+			return fmt.Errorf("refund %s could not be looked up: %s", ours.Refund.ID, describe(a))
 		}
 	}
-	return c.tell(compare(leg, l))
+	return c.tell(compare(ours, l))
 }
 
 // compare is the two sides of one refund; either may be empty, not both.
-func compare(leg Leg, l payment.ProviderRefund) Match {
+func compare(ours ProviderAttempt, l payment.ProviderRefund) Match {
 	c := Match{
-		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID,
-		ClientReference: leg.Refund.ClientReference,
-		OrderID:         leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
+		At: ours.Attempt.CreatedAt, RefundID: ours.Refund.ID, AttemptID: ours.Attempt.ID,
+		ClientReference: ours.Refund.ClientReference,
+		OrderID:         ours.Refund.OrderID, Status: ours.Attempt.Status, Amount: ours.Attempt.Amount,
 		ProviderID: l.ProviderID, ProviderStatus: l.Status, ProviderAmount: l.Amount, ProviderCurrency: l.Currency,
 	}
-	if leg.Attempt.ID == "" {
+	if ours.Attempt.ID == "" {
 		c.Match, c.At, c.AttemptID, c.RefundID = MissingLocally, l.CreatedAt, l.AttemptID, l.RefundID
 		return c
 	}
-	c.Currency = leg.Refund.Quote.Currency
-	open := leg.Attempt.Status.Open()
+	c.Currency = ours.Refund.Quote.Currency
+	open := ours.Attempt.Status.Open()
 	switch {
-	case l.ProviderID == "" && (leg.Attempt.Status == StatusUnknown || leg.Attempt.Status == StatusSubmitted):
+	case l.ProviderID == "" && (ours.Attempt.Status == StatusUnknown || ours.Attempt.Status == StatusSubmitted):
 		c.Match = InProgress
 	case l.ProviderID == "":
 		c.Match = MissingAtProvider
-	case l.Amount != leg.Attempt.Amount || l.Currency != c.Currency:
+	case l.Amount != ours.Attempt.Amount || l.Currency != c.Currency:
 		c.Match = AmountDiffers
 	case open && (l.Outcome == payment.OutcomePending || l.Outcome == payment.OutcomeRequiresAction) &&
-		(leg.Attempt.Status == StatusPending || leg.Attempt.Status == StatusRequiresAction):
+		(ours.Attempt.Status == StatusPending || ours.Attempt.Status == StatusRequiresAction):
 		c.Match = Matched // both wait
 	case open:
 		c.Match = InProgress
-	case (leg.Attempt.Status == StatusSucceeded) == (l.Outcome == payment.OutcomeDone) &&
-		(leg.Attempt.Status != StatusSucceeded) == (l.Outcome == payment.OutcomeDeclined):
+	case (ours.Attempt.Status == StatusSucceeded) == (l.Outcome == payment.OutcomeDone) &&
+		(ours.Attempt.Status != StatusSucceeded) == (l.Outcome == payment.OutcomeDeclined):
 		c.Match = Matched
 	default:
 		c.Match = StateDiffers

@@ -250,7 +250,7 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 			current[i] = have.refund(open[i].PaymentID)
 		}
 	}
-	d, err := r.weigh(states, current, s.cfg.gridFor(r.payments(), states))
+	d, err := r.owed(states, current, s.cfg.gridFor(r.payments(), states))
 	return d.quote, balanceOf(states), err
 }
 

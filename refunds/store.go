@@ -36,8 +36,8 @@ import (
 //  11. Outside money is booked once by the provider's id, and counts by its latest state.
 //  12. Outside returns what its query selects, oldest first, page by page.
 //  13. There is one Sweep, and each change of it is kept.
-//  14. Legs returns the attempts through a provider, by their own time, page by page, and by
-//     id.
+//  14. ProviderAttempts returns attempts through a provider, by their own time, page by page,
+//     and by id.
 //  15. Claim leases open refunds whose work is due, the earliest due first, up to its limit.
 //  16. Two claims never get the same refund, and an update at the same time does not undo
 //     one.
@@ -96,9 +96,9 @@ type Store interface {
 	// PaymentState reads what Open would find, without a lock and without seeding: a
 	// preview, true at some instant. Ids that Open refuses as no text are ErrNotFound here.
 	PaymentState(ctx context.Context, r OpenRequest) (PaymentState, error)
-	// Legs returns what was to be paid back through the provider: card attempts
+	// ProviderAttempts returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
-	Legs(ctx context.Context, q LegQuery) ([]Leg, error)
+	ProviderAttempts(ctx context.Context, q AttemptQuery) ([]ProviderAttempt, error)
 
 	// What others gave back, and how far the sweep has come.
 
@@ -153,18 +153,18 @@ func (q OutsideQuery) Normalize() OutsideQuery {
 	return q
 }
 
-// Leg is one card attempt with the refund it belongs to.
-type Leg struct {
+// ProviderAttempt is one card attempt with the refund it belongs to.
+type ProviderAttempt struct {
 	Refund  Refund
 	Attempt Attempt
 }
 
-// LegQuery selects attempts through the provider of more than nothing, in one of two ways.
+// AttemptQuery selects attempts through the provider of more than nothing, in one of two ways.
 //
 // With IDs it selects the attempts that have them (Attempt.ID), in any order, and reads no
 // other field. Without, it selects a page of those with Attempt.CreatedAt in [From, To), in
 // order of CreatedAt and ID, after the place that AfterAt and AfterID name.
-type LegQuery struct {
+type AttemptQuery struct {
 	IDs      []string  // at most MaxPageSize
 	From, To time.Time // a zero To is before every attempt: it selects none
 	AfterAt  time.Time // of the last Attempt of the page before

@@ -73,8 +73,8 @@ func balanceOf(r refunds.OpenRequest, locked []balanceRow) (refunds.Balance, err
 		"payment %s is not of order %s", r.PaymentID, r.OrderID)}
 }
 
-// Legs implements refunds.Store.
-func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
+// ProviderAttempts implements refunds.Store.
+func (s *Store) ProviderAttempts(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
 	var attempts []attemptRow
 	sel := s.db.Read().NewSelect().Model(&attempts).Where("a.key <> ''").Where("a.amount_minor > 0").
 		Order("a.created_at", "a.id")
@@ -120,9 +120,9 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 	for _, r := range all {
 		of[r.ID] = r
 	}
-	legs := make([]refunds.Leg, 0, len(attempts))
+	found := make([]refunds.ProviderAttempt, 0, len(attempts))
 	for _, a := range attempts {
-		legs = append(legs, refunds.Leg{Refund: of[a.RefundID], Attempt: a.attempt()})
+		found = append(found, refunds.ProviderAttempt{Refund: of[a.RefundID], Attempt: a.attempt()})
 	}
-	return legs, nil
+	return found, nil
 }

@@ -37,7 +37,7 @@ func TestDifferential(t *testing.T, newStore func(t *testing.T) refunds.Store, p
 // calls are the verbs, with how often each comes.
 var calls = []string{
 	"open", "open", "open", "open", "done", "fail", "unknown", "reverse", "hold", "book", "claim", "manual", "credit",
-	"credit", "refund", "reference", "provider", "state", "list", "legs", "events", "outside", "balance", "entries",
+	"credit", "refund", "reference", "provider", "state", "list", "attempts", "events", "outside", "balance", "entries",
 }
 
 // randomCall is a verb with three numbers: which ids, and how much.
@@ -164,8 +164,9 @@ func (c *caller) reads(ctx context.Context, verb string, p plan, n int) (any, er
 		list, total, err := c.store.List(ctx, refunds.Query{OrderID: p.order, Page: n % 3, PageSize: 1 + n%2,
 			From: c.bench.now, NeedsReview: n == 8})
 		return []any{list, total}, err
-	case "legs":
-		return c.store.Legs(ctx, refunds.LegQuery{IDs: []string{"id-" + c.run + "-2", p.order, p.reference}})
+	case "attempts":
+		return c.store.ProviderAttempts(ctx, refunds.AttemptQuery{
+			IDs: []string{"id-" + c.run + "-2", p.order, p.reference}})
 	case "events":
 		return c.eventsIn(ctx, c.known(p.reference))
 	case "outside":

@@ -38,7 +38,7 @@ type hooked struct {
 	history       func(ctx context.Context, id string) ([]event.Event, error)
 	manual        func(ctx context.Context, m payment.Method) (string, error)
 	state         func(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error)
-	legs          func(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error)
+	attempts      func(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error)
 	booked        func(context.Context, refunds.OpenRequest, string, booking) (refunds.OutsideChange, error)
 	outsides      func(ctx context.Context, q refunds.OutsideQuery) ([]refunds.Outside, error)
 	sweeps        func(context.Context, func(refunds.Sweep) (refunds.Sweep, error)) (refunds.Sweep, error)
@@ -182,11 +182,11 @@ func (h *hooked) PaymentState(ctx context.Context, r refunds.OpenRequest) (refun
 	return h.Store.PaymentState(ctx, r)
 }
 
-func (h *hooked) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
-	if h.legs != nil {
-		return h.legs(ctx, q)
+func (h *hooked) ProviderAttempts(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
+	if h.attempts != nil {
+		return h.attempts(ctx, q)
 	}
-	return h.Store.Legs(ctx, q)
+	return h.Store.ProviderAttempts(ctx, q)
 }
 
 func (h *hooked) Book(

@@ -14,28 +14,28 @@ import (
 
 func readingMutants() []storeMutant {
 	return []storeMutant{
-		{14, "it reads legs by the time of the refund", func(h *hooked) {
-			h.legs = func(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
-				all, err := h.Store.Legs(ctx, q)
-				slices.SortStableFunc(all, func(a, b refunds.Leg) int {
+		{14, "it reads attempts by the time of the refund", func(h *hooked) {
+			h.attempts = func(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
+				all, err := h.Store.ProviderAttempts(ctx, q)
+				slices.SortStableFunc(all, func(a, b refunds.ProviderAttempt) int {
 					return cmp.Or(a.Refund.CreatedAt.Compare(b.Refund.CreatedAt),
 						cmp.Compare(b.Attempt.ID, a.Attempt.ID))
 				})
 				return all, err
 			}
 		}},
-		{14, "it never ends a page of legs", func(h *hooked) {
-			h.legs = func(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
+		{14, "it never ends a page of attempts", func(h *hooked) {
+			h.attempts = func(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
 				q.AfterAt, q.AfterID = time.Time{}, ""
-				return h.Store.Legs(ctx, q)
+				return h.Store.ProviderAttempts(ctx, q)
 			}
 		}},
-		{14, "it reads every leg for an id", func(h *hooked) {
-			h.legs = func(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
+		{14, "it reads every attempt for an id", func(h *hooked) {
+			h.attempts = func(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
 				if len(q.IDs) > 0 {
-					q = refunds.LegQuery{To: time.Now().AddDate(99, 0, 0), Limit: 1000}
+					q = refunds.AttemptQuery{To: time.Now().AddDate(99, 0, 0), Limit: 1000}
 				}
-				return h.Store.Legs(ctx, q)
+				return h.Store.ProviderAttempts(ctx, q)
 			}
 		}},
 		{18, "it lists the oldest first", func(h *hooked) {

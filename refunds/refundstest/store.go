@@ -377,14 +377,14 @@ func (s *Store) Claim(
 	return due, nil
 }
 
-// Legs implements refunds.Store.
-func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
+// ProviderAttempts implements refunds.Store.
+func (s *Store) ProviderAttempts(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	var legs []refunds.Leg
+	var found []refunds.ProviderAttempt
 	for _, r := range s.refunds {
 		for _, a := range r.Attempts {
 			after := cmp.Or(a.CreatedAt.Compare(q.AfterAt), cmp.Compare(a.ID, q.AfterID)) > 0
@@ -393,17 +393,17 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 				inside = slices.Contains(q.IDs, a.ID)
 			}
 			if inside && !a.Method.Manual() && a.Amount > 0 {
-				legs = append(legs, refunds.Leg{Refund: r.Clone(), Attempt: a})
+				found = append(found, refunds.ProviderAttempt{Refund: r.Clone(), Attempt: a})
 			}
 		}
 	}
-	slices.SortFunc(legs, func(a, b refunds.Leg) int {
+	slices.SortFunc(found, func(a, b refunds.ProviderAttempt) int {
 		return cmp.Or(a.Attempt.CreatedAt.Compare(b.Attempt.CreatedAt), cmp.Compare(a.Attempt.ID, b.Attempt.ID))
 	})
 	if len(q.IDs) > 0 {
-		return legs, nil
+		return found, nil
 	}
-	return legs[:min(len(legs), max(q.Limit, 0))], nil
+	return found[:min(len(found), max(q.Limit, 0))], nil
 }
 
 // Events implements refunds.Store.

@@ -194,7 +194,7 @@ func testHoldRace(b *bench) {
 	}
 }
 
-func testLegs(b *bench) {
+func testProviderAttempts(b *bench) {
 	start := b.now
 	var ids []string
 	for i := range 5 {
@@ -205,7 +205,7 @@ func testLegs(b *bench) {
 	cash := newPlan(1)
 	cash.method = payment.Cash
 	b.opened(cash)
-	// A new attempt of an old refund is a leg of its own time.
+	// A new attempt of an old refund is one of its own time.
 	b.now = start.Add(time.Hour)
 	p := newPlan(1)
 	r := b.answer(b.opened(p).ID, payment.OutcomeDeclined)
@@ -214,31 +214,32 @@ func testLegs(b *bench) {
 	b.equal("attempts", len(again.Attempts), 2)
 
 	var got []string
-	q := refunds.LegQuery{From: start, To: start.Add(2*time.Hour + time.Second), Limit: 2}
+	q := refunds.AttemptQuery{From: start, To: start.Add(2*time.Hour + time.Second), Limit: 2}
 	for {
-		legs, err := b.store.Legs(b.ctx, q)
+		attempts, err := b.store.ProviderAttempts(b.ctx, q)
 		b.ok(err)
-		if len(legs) == 0 {
+		if len(attempts) == 0 {
 			break
 		}
-		for _, l := range legs {
+		for _, l := range attempts {
 			got = append(got, l.Attempt.ID)
 			b.equal("attempt", l.Attempt, l.Refund.Attempts[l.Attempt.Number-1])
 			b.stored(l.Refund)
 		}
-		last := legs[len(legs)-1].Attempt
+		last := attempts[len(attempts)-1].Attempt
 		q.AfterAt, q.AfterID = last.CreatedAt, last.ID
 	}
-	b.equal("legs over all pages", got, append(ids, r.Attempt().ID, again.Attempt().ID))
+	b.equal("attempts over all pages", got, append(ids, r.Attempt().ID, again.Attempt().ID))
 
-	legs, err := b.store.Legs(b.ctx, refunds.LegQuery{From: start.Add(time.Second),
+	attempts, err := b.store.ProviderAttempts(b.ctx, refunds.AttemptQuery{From: start.Add(time.Second),
 		To: start.Add(2 * time.Second), Limit: 10})
 	b.ok(err)
-	b.equal("legs of one second", len(legs), 2)
-	legs, err = b.store.Legs(b.ctx, refunds.LegQuery{IDs: []string{ids[3], newID(), "nul\x00byte", again.Attempt().ID}})
+	b.equal("attempts of one second", len(attempts), 2)
+	attempts, err = b.store.ProviderAttempts(b.ctx, refunds.AttemptQuery{
+		IDs: []string{ids[3], newID(), "nul\x00byte", again.Attempt().ID}})
 	b.ok(err)
-	b.equal("legs by id", len(legs), 2)
-	legs, err = b.store.Legs(b.ctx, refunds.LegQuery{From: start, To: b.now})
+	b.equal("attempts by id", len(attempts), 2)
+	attempts, err = b.store.ProviderAttempts(b.ctx, refunds.AttemptQuery{From: start, To: b.now})
 	b.ok(err)
-	b.equal("legs without a limit", len(legs), 0)
+	b.equal("attempts without a limit", len(attempts), 0)
 }

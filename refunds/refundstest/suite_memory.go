@@ -28,10 +28,10 @@ func testAmounts(b *bench) {
 			b.stored(b.answer(r.ID, payment.OutcomeDone))
 			want.Reserved, want.Refunded = 0, amount
 			b.equal(what+"refunded", b.balance(p), want)
-			legs, err := b.store.Legs(b.ctx, refunds.LegQuery{IDs: []string{r.Attempt().ID}})
+			attempts, err := b.store.ProviderAttempts(b.ctx, refunds.AttemptQuery{IDs: []string{r.Attempt().ID}})
 			b.ok(err)
-			if len(legs) != 1 || legs[0].Attempt.Amount != amount {
-				b.Errorf("%slegs: %+v", what, legs)
+			if len(attempts) != 1 || attempts[0].Attempt.Amount != amount {
+				b.Errorf("%slegs: %+v", what, attempts)
 			}
 			state, err := b.store.PaymentState(b.ctx, p.other().open())
 			b.ok(err)
@@ -167,10 +167,10 @@ func testShared(b *bench) {
 			b.ok(err)
 			return &state
 		}},
-		{"Legs", func() any {
-			legs, err := b.store.Legs(b.ctx, refunds.LegQuery{IDs: []string{r.Attempt().ID}})
+		{"ProviderAttempts", func() any {
+			attempts, err := b.store.ProviderAttempts(b.ctx, refunds.AttemptQuery{IDs: []string{r.Attempt().ID}})
 			b.ok(err)
-			return &legs
+			return &attempts
 		}},
 		{"Events", func() any { return b.eventsOf(id) }},
 		{"Events of outside money", func() any { return b.eventsOf(refunds.OutsideID("re_" + p.payment)) }},

@@ -56,7 +56,7 @@ func testRules(b *bench) {
 	r := b.opened(p)
 	b.equal("method", r.Method, p.method)
 	b.stored(b.answer(r.ID, payment.OutcomeDone))
-	legs, err := b.store.Legs(b.ctx, refunds.LegQuery{IDs: []string{r.Attempt().ID}})
+	attempts, err := b.store.ProviderAttempts(b.ctx, refunds.AttemptQuery{IDs: []string{r.Attempt().ID}})
 	b.ok(err)
-	b.equal("attempts through the provider", len(legs), 1)
+	b.equal("attempts through the provider", len(attempts), 1)
 }

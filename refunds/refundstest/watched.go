@@ -90,9 +90,9 @@ func (w watched) PaymentState(ctx context.Context, r refunds.OpenRequest) (refun
 	return w.Store.PaymentState(ctx, r)
 }
 
-func (w watched) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
-	defer w.t.Call("Legs")()
-	return w.Store.Legs(ctx, q)
+func (w watched) ProviderAttempts(ctx context.Context, q refunds.AttemptQuery) ([]refunds.ProviderAttempt, error) {
+	defer w.t.Call("ProviderAttempts")()
+	return w.Store.ProviderAttempts(ctx, q)
 }
 
 func (w watched) Book(
