@@ -253,7 +253,8 @@ func (r CheckoutRequest) checkSame(o Order) error {
 // sameTender reports whether the order can be what the request asked to be paid
 // in this way. How much store credit paid depends on how much there was.
 func (r CheckoutRequest) sameTender(o Order) bool {
-	if o.Credit.Amount > 0 && !r.AllCredit && r.Credit.Minor() < o.Credit.Amount {
+	if !r.AllCredit && (r.Credit.Minor() < o.Credit.Amount ||
+		r.Credit != (money.Money{}) && r.Credit.Currency() != o.Currency) {
 		return false
 	}
 	return o.Payment.Method == payment.StoreCredit || r.Method == o.Payment.Method &&

@@ -242,9 +242,19 @@ func TestADeclineGivesStoreCreditBack(t *testing.T) {
 	if err != nil || again.ID != o.ID {
 		t.Errorf("sent again: order %s, %v; want %s", again.Number, err, o.Number)
 	}
-	request.AllCredit = false
-	if _, err = s.Checkout(t.Context(), request); orders.CodeOf(err) != orders.CodeIdempotencyMismatch {
-		t.Errorf("the key without the store credit: %v", err)
+	for name, c := range map[string]struct {
+		credit money.Money
+		want   orders.Code
+	}{
+		"without the store credit":         {money.Money{}, orders.CodeIdempotencyMismatch},
+		"with less store credit":           {usd(699), orders.CodeIdempotencyMismatch},
+		"with credit in another currency":  {money.New(700, "EUR"), orders.CodeIdempotencyMismatch},
+		"with an amount that it may be of": {usd(700), ""},
+	} {
+		request.AllCredit, request.Credit = false, c.credit
+		if _, err = s.Checkout(t.Context(), request); orders.CodeOf(err) != c.want {
+			t.Errorf("the key %s: %v, want %q", name, err, c.want)
+		}
 	}
 	entries, err := s.ledger.CreditEntries(t.Context(), "ann")
 	must(t, err)

@@ -46,10 +46,12 @@ type Error struct {
 	ProductID int64  // for CodeOutOfStock and the codes of flash sales
 	Available int    // for CodeOutOfStock and CodeSaleLimit: units that can be had
 	Reason    string // for CodePaymentDeclined: the provider's decline code
-	// Failure is why the payment was declined, for CodePaymentDeclined, and Limit the
-	// amount that it is beyond where that is why; zero: not known.
+	// Failure is why the payment was declined, for CodePaymentDeclined.
 	Failure payment.Failure
-	Limit   money.Money // for CodeCreditTooLow: what store credit can pay
+	// Limit is the amount that was passed, or not reached; the zero value: not known.
+	// For CodePaymentDeclined it is that of Failure, for CodeCreditTooLow what store
+	// credit can pay.
+	Limit money.Money
 	// Nearest are the amounts that the provider can charge and that are nearest to
 	// the one it can't, for CodeAmountNotChargeable: none to two, the smaller first.
 	Nearest []money.Money

@@ -43,7 +43,7 @@ func (c CreditLedger) move(ctx context.Context, tx bun.IDB, m purchase.CreditMov
 // lockCredit locks the store credit that the calls may take: after carts and
 // products, and in one order, as every transaction does.
 func (b *book) lockCredit(ctx context.Context) error {
-	if b.ledger == nil {
+	if b.store.credit == nil {
 		return nil
 	}
 	wanted := map[purse]bool{}
@@ -66,7 +66,7 @@ func (b *book) lockCredit(ctx context.Context) error {
 	for _, w := range slices.SortedFunc(maps.Keys(wanted), func(x, y purse) int {
 		return cmp.Or(cmp.Compare(x.customer, y.customer), cmp.Compare(x.currency, y.currency))
 	}) {
-		have, err := b.ledger(b.tx).LockCredit(ctx, w.customer, w.currency)
+		have, err := b.store.credit(b.tx).LockCredit(ctx, w.customer, w.currency)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (b *book) lockCredit(ctx context.Context) error {
 // moveCredit makes the entries of what was decided.
 func (b *book) moveCredit(ctx context.Context) error {
 	for _, c := range b.placed {
-		if err := b.ledger.move(ctx, b.tx, c.Credit, c.Stamp()); err != nil {
+		if err := b.store.credit.move(ctx, b.tx, c.Credit, c.Stamp()); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (b *book) moveCredit(ctx context.Context) error {
 
 // creditOf returns the customer's store credit for decide.
 func (b *book) creditOf(p *placeCall, placement orders.Placement) map[money.Currency]int64 {
-	if !p.req.Credit || b.ledger == nil {
+	if !p.req.Credit || b.store.credit == nil {
 		return nil
 	}
 	found := map[money.Currency]int64{}

@@ -13,7 +13,6 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // placeAll places the orders of all calls in one transaction. A refusal of one
@@ -22,9 +21,8 @@ import (
 func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.IDB) error {
 		b := &book{
-			store: s, db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
+			store: s, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
 			earlier: map[string]orders.Order{}, keys: map[[2]string]string{}, sold: map[int64]int{},
-			ledger: s.credit,
 		}
 		for _, step := range []func(context.Context) error{
 			b.lockCarts, b.loadEarlier, b.lockProducts, b.lockCredit,
@@ -49,7 +47,6 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 // book is what one transaction of intake works on.
 type book struct {
 	store *Store
-	db    *sqlstore.DB
 	tx    bun.IDB
 	batch []*placeCall
 
@@ -58,8 +55,7 @@ type book struct {
 	earlier  map[string]orders.Order
 	keys     map[[2]string]string // customer and idempotency key -> order
 	products map[int64]orders.Product
-	sales    *saleBook // nil: none of the products has any
-	ledger   CreditLedger
+	sales    *saleBook       // nil: none of the products has any
 	credit   map[purse]int64 // what is left of it, locked
 
 	placed []orders.Change
@@ -154,7 +150,7 @@ func (b *book) lockProducts(ctx context.Context) error {
 	}
 	var sold []int64
 	var err error
-	b.products, sold, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.db.Dialect()), wanted)
+	b.products, sold, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.store.db.Dialect()), wanted)
 	if err != nil || len(sold) == 0 {
 		return err
 	}
