@@ -3,6 +3,7 @@ package mailing
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -217,6 +218,16 @@ func (r mailRow) entry() Entry {
 		e.State, e.NextAt = Dead, time.Time{}
 	}
 	return e
+}
+
+// Mail returns a mail without its text, or ErrNotFound.
+func (q *Queue) Mail(ctx context.Context, id string) (Entry, error) {
+	row := mailRow{ID: id}
+	err := q.cfg.DB.Read().NewSelect().Model(&row).WherePK().Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Entry{}, ErrNotFound
+	}
+	return row.entry(), err
 }
 
 // List returns a page of the mails in a state (empty: all), the newest first; more reports

@@ -110,11 +110,7 @@ func TestAPolicyAndAFlashSaleAreInTheAudit(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	admin := b.signIn()
-	admin.form("/admin/policy", url.Values{
-		"enabled": {"1"}, "window_days": {"14"}, "max_quantity": {"5"}, "photos_required": {"0"}, "max_photos": {"3"},
-		"photo_types": {"jpeg"}, "restock_at": {"refund"}, "refund_from": {"approved"}, "note": {"shorter"},
-		"reasons_choice": {"all"}, "photos_required_for_choice": {"all"}, "methods_choice": {"all"},
-	}).want(t, http.StatusFound)
+	admin.form("/admin/policy", policyForm).want(t, http.StatusFound)
 	list := b.entries("policy.changed")
 	if len(list) != 1 || list[0].Details["Version"] != "1 -> 2" || list[0].ActorName != "super_admin" {
 		t.Errorf("the policy: %+v", list)

@@ -148,6 +148,7 @@ func approvalOf(by string) func(s *contractShop) subject {
 	return func(s *contractShop) subject {
 		s.t.Helper()
 		const laptop = 1
+		emptyCart(s)
 		c := s.approved(s.buyOf(s.me(), laptop, 1))
 		s.people[by].json("/api/admin/returns/"+c.ID+"/refund", `{"method":"CARD"}`).want(s.t, http.StatusAccepted)
 		return subject{path: []string{"id", s.people[by].waits()[c.ID]}}

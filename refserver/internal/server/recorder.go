@@ -11,12 +11,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
+	"github.com/returnkit/returnkit/refserver/internal/webhook"
 )
 
 // recorder puts what the routes with Audit change or export into the audit.
@@ -33,7 +36,7 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 		if row.Audit == "export" {
 			requested.Type, requested.Details["query"] = "export.made", r.URL.RawQuery
 		}
-		before, err := c.snapshot(ctx, row.Audit, subjectPath(row, r))
+		before, err := c.read(ctx, row.Audit, r.PathValue("id"), subjectOf(row, r))
 		if err == nil {
 			err = c.shop.Audit.Append(ctx, nil, requested)
 		}
@@ -71,27 +74,17 @@ func entryOf(row access.Route, r *http.Request, what string) audit.Entry {
 
 var pathNames = regexp.MustCompile(`\{(\w+)\}`)
 
-// subjectOf is the id of the object that the request changes, as snapshot has
-// it; empty for one that it creates.
+// subjectOf is the id of the object that the request changes; empty for one that it makes.
 func subjectOf(row access.Route, r *http.Request) string {
-	switch row.Audit {
-	case "policy":
+	switch {
+	case row.Audit == "policy":
 		return "current"
-	case "key":
+	case row.Audit == "key":
 		return r.PathValue("prefix")
-	case "operation":
-		return subjectPath(row, r)
-	}
-	return cmp.Or(r.PathValue("id"), r.PathValue("name"))
-}
-
-// subjectPath is the id of the path that snapshot reads by; empty where the request makes the
-// object.
-func subjectPath(row access.Route, r *http.Request) string {
-	if row.Audit == "operation" && strings.Contains(row.Pattern, "/scenarios") {
+	case row.Audit == "operation" && strings.Contains(row.Pattern, "/scenarios"):
 		return "" // the id is of a scenario
 	}
-	return cmp.Or(r.PathValue("id"), r.PathValue("operation_id"))
+	return cmp.Or(r.PathValue("id"), r.PathValue("name"), r.PathValue("operation_id"))
 }
 
 // answered notes the status of an answer.
@@ -112,7 +105,7 @@ func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // changes records how the request has left the object of its path, or the one
 // that it created. What others change at the same time is for their own entries.
 func (c recorder) changes(
-	ctx context.Context, row access.Route, r *http.Request, created string, status int, before map[string]object,
+	ctx context.Context, row access.Route, r *http.Request, created string, status int, before object,
 ) error {
 	if status >= http.StatusBadRequest {
 		refused := entryOf(row, r, "change_refused")
@@ -123,158 +116,139 @@ func (c recorder) changes(
 	if id == "" {
 		return nil // an answer that was given before
 	}
-	at := subjectPath(row, r)
-	if row.Audit == "operation" {
-		at = id
-	}
-	after, err := c.snapshot(ctx, row.Audit, at)
+	now, err := c.read(ctx, row.Audit, r.PathValue("id"), id)
 	if err != nil {
 		return err
 	}
-	now := after[id]
-	was, known := before[id]
 	e := entryOf(row, r, "changed")
-	e.SubjectID, e.SubjectName = id, now.name
-	if !known {
+	e.SubjectID, e.SubjectName = id, cmp.Or(now.name, before.name)
+	changes := audit.Changes(before.fields, now.fields)
+	switch {
+	case now.fields == nil && before.fields != nil:
+		e.Type = row.Audit + ".deleted"
+	case before.fields == nil:
 		e.Type = row.Audit + ".created"
-	}
-	changes := audit.Changes(was.fields, now.fields)
-	if len(changes) == 0 {
-		e.Type = row.Audit + ".saved" // and nothing that is shown has changed
+	case len(changes) == 0:
+		e.Type = row.Audit + ".change_accepted" // and nothing that is shown has changed
 	}
 	maps.Copy(e.Details, changes)
 	return c.shop.Audit.Append(ctx, nil, e)
 }
 
-// object is one product, flash sale, partner, key or policy with its fields as JSON.
+// object is what a request changes, with its fields as JSON; without fields one that does not exist.
 type object struct {
 	name   string
 	fields map[string]string
 }
 
-// snapshot reads all objects of a kind by id; of keys, those of the partner with
-// the id of the path.
-func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string]object, error) {
-	all := map[string]object{}
-	add := func(id, name string, v any, without ...string) error {
-		fields, err := audit.Fields(v, without...)
-		all[id] = object{name, fields}
-		return err
+// read returns the object of a kind with the id. pathID is the id of the path, of the partner whose
+// key it is.
+func (c recorder) read(ctx context.Context, kind, pathID, id string) (object, error) {
+	if id == "" {
+		return object{}, nil
 	}
+	name, fields, err := c.fields(ctx, kind, pathID, id)
+	for _, none := range []error{
+		orders.ErrNotFound, partner.ErrNotFound, webhook.ErrNotFound, progress.ErrNotFound, mailing.ErrNotFound,
+	} {
+		if errors.Is(err, none) {
+			return object{}, nil
+		}
+	}
+	return object{name, fields}, err
+}
+
+// fields are those of an object that a change of it shows; nil for one that does not exist.
+func (c recorder) fields(
+	ctx context.Context, kind, pathID, id string,
+) (name string, fields map[string]string, err error) {
+	var of any
+	var without []string // what changes by itself
 	switch kind {
 	case "product":
-		return c.products(ctx, add, all)
+		name, of, err = c.product(ctx, id)
+		without = audit.ProductNoise()
 	case "flash_sale":
-		sales, err := c.shop.Orders.FlashSales(ctx, true)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range sales {
-			if err := add(s.ID, "", s, "Sold", "Held", "CreatedAt", "UpdatedAt", "Version"); err != nil {
-				return nil, err
-			}
-		}
-	case "partner":
-		return c.partners(ctx, add, all)
-	case "key":
-		return c.keys(ctx, pathID, add, all)
+		of, err = c.shop.Orders.FlashSale(ctx, id)
+		without = []string{"Sold", "Held", "CreatedAt", "UpdatedAt", "Version"}
+	case "partner", "key":
+		name, of, err = c.partner(ctx, cmp.Or(pathID, id), kind, id)
+		without = []string{"Keys", "NextAt", "LastError", "CreatedAt", "LastUsedAt"}
 	case "webhook":
-		return c.webhooks(ctx, add, all)
+		w, failed := c.shop.EventsOut.Endpoint(ctx, id)
+		name, of, err, without = w.URL, w, failed, []string{"CreatedAt"}
 	case "operation":
-		return c.operations(ctx, pathID, add, all)
+		o, failed := c.shop.Progress.Operation(ctx, id)
+		name, of, err = o.Title, map[string]any{"State": o.State, "Kind": o.Kind}, failed
+	case "discrepancy":
+		d, failed := c.shop.Discrepancies.Discrepancy(ctx, id)
+		name, of, err = d.Message, d, failed
+	case "mail":
+		name, of, err = c.mail(ctx, id)
 	case "feature":
-		for _, s := range c.shop.Features.Switches() {
-			if err := add(string(s.Name), string(s.Name), s, "Version", "ChangedAt", "ChangedBy"); err != nil {
-				return nil, err
-			}
-		}
+		name, of = c.feature(id)
+		without = []string{"Version", "ChangedAt", "ChangedBy"}
 	case "policy":
-		t, err := c.shop.Returns.CurrentTerms(ctx)
-		if err != nil {
-			return nil, err
-		}
-		// One policy follows the other: what differs is the change.
-		if err := add("current", fmt.Sprintf("version %d", t.Version), t.Policy); err != nil {
-			return nil, err
-		}
-		all["current"].fields["Version"] = strconv.Itoa(t.Version)
+		return c.policy(ctx)
 	}
-	return all, nil
+	if err != nil || of == nil {
+		return name, nil, err
+	}
+	fields, err = audit.Fields(of, without...)
+	return name, fields, err
 }
 
-type addFunc func(id, name string, v any, without ...string) error
-
-func (c recorder) products(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
-	list, err := c.shop.Orders.Products(ctx)
+func (c recorder) product(ctx context.Context, id string) (string, any, error) {
+	number, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
-		return nil, err
+		return "", nil, nil // there is none of that id
 	}
-	for _, p := range list {
-		if err := add(strconv.FormatInt(p.ID, 10), p.Name, p, audit.ProductNoise()...); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	p, err := c.shop.Orders.Product(ctx, number)
+	return p.Name, p, err
 }
 
-// partners adds the partners without what their fetches change.
-func (c recorder) partners(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
-	list, err := c.shop.Partners.Partners(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range list {
-		if err := add(p.ID, p.Name, p, "Keys", "NextAt", "LastError", "CreatedAt"); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// webhooks adds the addresses that events are sent to.
-func (c recorder) webhooks(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
-	list, err := c.shop.EventsOut.Endpoints(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range list {
-		if err := add(w.ID, w.URL, w, "CreatedAt"); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// operations adds the operation with the id, if there is one.
-func (c recorder) operations(
-	ctx context.Context, id string, add addFunc, all map[string]object,
-) (map[string]object, error) {
-	o, err := c.shop.Progress.Operation(ctx, id)
-	if errors.Is(err, progress.ErrNotFound) {
-		return all, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return all, add(o.ID, o.Title, map[string]any{"State": o.State, "Kind": o.Kind})
-}
-
-// keys adds the keys of a partner by what is shown of them; none of one that does
-// not exist.
-func (c recorder) keys(
-	ctx context.Context, partnerID string, add addFunc, all map[string]object,
-) (map[string]object, error) {
-	p, err := c.shop.Partners.Partner(ctx, partnerID)
-	if errors.Is(err, partner.ErrNotFound) {
-		return all, nil
-	}
-	if err != nil {
-		return nil, err
+// partner returns a partner, or its key with the prefix.
+func (c recorder) partner(ctx context.Context, id, kind, prefix string) (string, any, error) {
+	p, err := c.shop.Partners.Partner(ctx, id)
+	if err != nil || kind == "partner" {
+		return p.Name, p, err
 	}
 	for _, k := range p.Keys {
-		if err := add(k.Prefix, p.Name, k, "LastUsedAt"); err != nil {
-			return nil, err
+		if k.Prefix == prefix {
+			return p.Name, k, nil
 		}
 	}
-	return all, nil
+	return p.Name, nil, nil
+}
+
+// mail is a mail without its text, and without what its sender changes meanwhile.
+func (c recorder) mail(ctx context.Context, id string) (string, any, error) {
+	if c.shop.Mailing == nil {
+		return "", nil, nil
+	}
+	m, err := c.shop.Mailing.Mail(ctx, id)
+	return m.Subject, map[string]any{"State": m.State, "Kind": m.Kind, "UserID": m.UserID}, err
+}
+
+func (c recorder) feature(name string) (string, any) {
+	for _, s := range c.shop.Features.Switches() {
+		if string(s.Name) == name {
+			return name, s
+		}
+	}
+	return name, nil
+}
+
+// policy is the one in force. One follows the other: what differs is the change.
+func (c recorder) policy(ctx context.Context) (string, map[string]string, error) {
+	t, err := c.shop.Returns.CurrentTerms(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	fields, err := audit.Fields(t.Policy)
+	if err != nil {
+		return "", nil, err
+	}
+	fields["Version"] = strconv.Itoa(t.Version)
+	return fmt.Sprintf("version %d", t.Version), fields, nil
 }

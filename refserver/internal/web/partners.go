@@ -20,7 +20,6 @@ func (s *server) partnerRoutes() {
 	s.use("POST /admin/partners/{id}/fetch", endpoint.FetchPartner, s.fetchPartner)
 	s.use("POST /admin/partners/{id}/keys", endpoint.ManagePartnerKeys, s.newPartnerKey)
 	s.use("POST /admin/partners/{id}/keys/{prefix}/revoke", endpoint.ManagePartnerKeys, s.revokePartnerKey)
-	s.use("POST /admin/partners/{id}/feeds/{feed}/cancel", endpoint.CancelOperation, s.cancelFeed)
 }
 
 // partnerForm is a partner as the form holds it, so that a refused form comes back as it was sent.
@@ -204,9 +203,4 @@ func (s *server) newPartnerKey(w http.ResponseWriter, r *http.Request) error {
 func (s *server) revokePartnerKey(w http.ResponseWriter, r *http.Request) error {
 	message, err := s.Endpoints.RevokePartnerKey(r.Context(), user(r), r.PathValue("id"), r.PathValue("prefix"))
 	return s.partnerDone(w, r, message, err)
-}
-
-func (s *server) cancelFeed(w http.ResponseWriter, r *http.Request) error {
-	_, err := s.Endpoints.CancelOperation(r.Context(), user(r), r.PathValue("feed"))
-	return s.partnerDone(w, r, "The feed is canceled.", err)
 }

@@ -93,4 +93,7 @@ whose order or return it is, whatever their role. "Password again" is
 refused with ` + "`REAUTHENTICATE`" + ` unless the password was entered within 15 minutes, to
 sign in or at ` + "`/account/confirm`" + `. ` + "`refserver permissions`" + ` prints the
 same table.
+
+What staff change or export leaves a line under their name: at ` + "`/admin/audit`" + ` what
+happened to orders, returns and refunds, at ` + "`/admin/audit/log`" + ` all else.
 `
