@@ -27,7 +27,7 @@ func (u browser) from(address, request, path, body string) answer {
 
 func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
-		b := open(t, append(settings, "TRUSTED_PROXIES=127.0.0.1", "PAYMENT_PROVIDER_TIMEOUT=50ms")...)
+		b := open(t, append(settings, "TRUSTED_PROXIES=127.0.0.1", "PAYMENT_PROVIDER_TIMEOUT=4s")...)
 		b.customer("ada")
 		ada, boss := b.signInAs("ada", "correct horse"), b.signIn()
 		const (
