@@ -20,9 +20,17 @@ import (
 // them with a cut connection, and half of the refunds done all the same.
 const losing = `{"refund":{"drop_after":0.2,"timeout_after":0.1,"timeout_before":0.1}}`
 
+// eachDatabase runs a test on both databases, beside the others: most of it is waiting.
 func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, "") })
-	t.Run("postgres", func(t *testing.T) { test(t, sqlstoretest.PostgresURL(t)) })
+	t.Parallel()
+	for name, url := range map[string]func(testing.TB) string{
+		"sqlite": func(testing.TB) string { return "" }, "postgres": sqlstoretest.PostgresURL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, url(t))
+		})
+	}
 }
 
 // source is a random source whose seed is printed, and taken from SEED.

@@ -266,13 +266,19 @@ func (w *world) staff(p *process) *client.Client {
 // approved makes n cases of one unit each, bought by card and approved.
 func (w *world) approved(admin *client.Client, n int) {
 	w.t.Helper()
+	w.approvedWith(admin, n, "")
+}
+
+// approvedWith is approved, with store credit that pays a part first.
+func (w *world) approvedWith(admin *client.Client, n int, credit string) {
+	w.t.Helper()
 	ctx, buyer := w.t.Context(), w.buyer.Beside(admin)
 	for range n {
 		id, err := func() (string, error) {
 			if err := buyer.AddToCart(ctx, w.product, 1); err != nil {
 				return "", err
 			}
-			if _, err := buyer.Checkout(ctx, client.GoodCard, ""); err != nil {
+			if _, err := buyer.CheckoutWith(ctx, credit, client.GoodCard, ""); err != nil {
 				return "", err
 			}
 			o, err := w.completed(buyer)
