@@ -257,7 +257,14 @@ type Order struct {
 	Status   string      `json:"status"`
 	Total    json.Number `json:"total"`
 	Currency string      `json:"currency"`
+	Payments []Paid      `json:"payments"` // store credit first
 	Items    []Item      `json:"items"`
+}
+
+// Paid is a payment of an order.
+type Paid struct {
+	Method string      `json:"method"`
+	Amount json.Number `json:"amount"`
 }
 
 // Item is a line of an order.
@@ -295,6 +302,15 @@ type Refund struct {
 	Amount json.Number `json:"amount"`
 	Method string      `json:"method"`
 	Status string      `json:"status"` // PENDING, COMPLETED, FAILED or UNKNOWN
+	Legs   []Leg       `json:"legs"`
+}
+
+// Leg is the part of a refund that one payment of the order gives back.
+type Leg struct {
+	Payment string      `json:"payment"`
+	Amount  json.Number `json:"amount"`
+	Method  string      `json:"method"`
+	Status  string      `json:"status"`
 }
 
 type caseAnswer struct {
@@ -392,29 +408,6 @@ func (c *Client) NewProduct(ctx context.Context, name, price string, stock int) 
 		"requires_shipping": true, "shipping_weight": json.Number("2"),
 	}, &out)
 	return out.Product.ID, err
-}
-
-// Ledger is what truly happened to money, in the payment simulator's words.
-type Ledger struct {
-	Charges []struct {
-		ID     string `json:"id"`
-		Order  string `json:"order"`
-		Amount int64  `json:"amount_minor"`
-	} `json:"charges"`
-	Refunds []struct {
-		ID     string `json:"id"`
-		Charge string `json:"charge"`
-		Key    string `json:"key"`
-		Amount int64  `json:"amount_minor"`
-		Status string `json:"status"`
-	} `json:"refunds"`
-}
-
-// ReadLedger reads the ledger of the simulator at base.
-func ReadLedger(ctx context.Context, base string) (Ledger, error) {
-	var l Ledger
-	_, err := New(base, 30*time.Second).Call(ctx, "/_sim/ledger", nil, &l)
-	return l, err
 }
 
 // SetFaults replaces the fault plan of the simulator at base.

@@ -18,7 +18,7 @@ type audit struct {
 	found  []string
 }
 
-// Check returns every violation of I1 to I11 and I15 that it finds, each
+// Check returns every violation of I1 to I11, I15, I18, I20 and I23 that it finds, each
 // naming its invariant; none is the good answer. Of I9 it sees the half that
 // leaves traces: a manual refund, or a sale in cash, that the provider knows
 // of. The ledger must be the one of this database alone, and nothing may move
@@ -26,8 +26,8 @@ type audit struct {
 func Check(ctx context.Context, db *sqlstore.DB, ledger client.Ledger) ([]string, error) {
 	a := &audit{db: db, ledger: ledger}
 	for _, step := range []func(context.Context) error{
-		a.balances, a.units, a.amounts, a.stock, a.charges, a.once, a.nothingLost, a.credit, a.spentCredit,
-		a.numbers, a.trails,
+		a.balances, a.units, a.amounts, a.stock, a.sales, a.charges, a.once, a.outside, a.nothingLost, a.credit,
+		a.spentCredit, a.numbers, a.trails,
 	} {
 		if err := step(ctx); err != nil {
 			return a.found, fmt.Errorf("audit: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -12,11 +13,12 @@ import (
 // an order, as much as the order, and no more back than it.
 func (a *audit) charges(ctx context.Context) error {
 	var payments []struct {
-		OrderID, Status, Method, Reference, Order string
-		AmountMinor                               int64
+		OrderID, Status, Method, Reference, Order, Currency string
+		AmountMinor                                         int64
 	}
 	err := a.db.Reader().NewRaw(
-		`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM ?(rk)payments p
+		`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", o.currency, p.amount_minor
+			FROM ?(rk)payments p
 			JOIN ?(rk)orders o ON o.id = p.order_id`,
 	).Scan(ctx, &payments)
 	if err != nil {
@@ -24,9 +26,12 @@ func (a *audit) charges(ctx context.Context) error {
 	}
 	charges := a.ledgerCharges()
 	for _, p := range payments {
-		amount, charged := charges[p.OrderID]
+		charge, charged := charges[p.OrderID]
+		amount := charge.Amount
 		delete(charges, p.OrderID)
 		switch {
+		case charged && charge.Currency != p.Currency:
+			a.report("I20: order %s is in %s and was charged in %s", p.OrderID, p.Currency, charge.Currency)
 		case charged && p.Method != "card":
 			a.report("I9: order %s was paid in cash and charged", p.OrderID)
 		case charged && amount != p.AmountMinor:
@@ -43,16 +48,17 @@ func (a *audit) charges(ctx context.Context) error {
 	return nil
 }
 
-// ledgerCharges returns what the provider charged for each order. It reports orders that were
-// charged twice, and charges of which more was refunded than charged.
-func (a *audit) ledgerCharges() map[string]int64 {
-	charges, left := map[string]int64{}, map[string]int64{} // by order; by charge, what was not refunded
+// ledgerCharges returns what the provider charged for each order, in our unit. It reports
+// orders that were charged twice, and charges of which more was refunded than charged.
+func (a *audit) ledgerCharges() map[string]client.LedgerCharge {
+	charges, left := map[string]client.LedgerCharge{}, map[string]int64{} // by charge, what was not refunded
 	for _, c := range a.ledger.Charges {
 		if _, twice := charges[c.Order]; twice {
 			a.report("I6: order %s was charged twice", c.Order)
 		}
-		charges[c.Order] = c.Amount
 		left[c.ID] = c.Amount
+		c.Amount = a.ours("charge "+c.ID, c.Amount, c.Currency, c.Digits)
+		charges[c.Order] = c
 	}
 	for _, r := range a.ledger.Refunds {
 		if dead(r.Status) {
@@ -122,10 +128,13 @@ type ledgerRefund struct {
 func (a *audit) ledgerRefunds() map[string]ledgerRefund {
 	byKey := map[string]ledgerRefund{}
 	for _, r := range a.ledger.Refunds {
+		if r.Outside {
+			continue
+		}
 		if _, twice := byKey[r.Key]; twice {
 			a.report("I6: the key %s paid twice", r.Key)
 		}
-		byKey[r.Key] = ledgerRefund{r.Amount, !dead(r.Status)}
+		byKey[r.Key] = ledgerRefund{a.ours("refund "+r.ID, r.Amount, r.Currency, r.Digits), !dead(r.Status)}
 	}
 	return byKey
 }
