@@ -285,7 +285,7 @@ func (d *desk) paidAndTakenBack(l letter) (refunds.Refund, bool) {
 	object := l.event().Data.Object
 	i := slices.IndexFunc(
 		d.sim.Ledger().Refunds,
-		func(r paysim.Refund) bool { return r.ID == object.ID && r.Status == "failed" },
+		func(r paysim.Refund) bool { return r.ID == object.ID && r.Status == "failed" && !r.Outside },
 	)
 	if i < 0 {
 		return refunds.Refund{}, false
@@ -304,7 +304,12 @@ func (d *desk) takenBack(r refunds.Refund) {
 	d.ok(err)
 	next, err := d.shop.Refunds.ByClientReference(d.Context(), r.ClientReference)
 	d.ok(err)
-	if now.Status != refunds.StatusReversed || next.ID == r.ID || next.HoldRef != refunds.AwaitingMethod ||
+	certain := !slices.ContainsFunc(d.cases, func(k *kase) bool { return k.id == r.ClientReference && !k.of.certain() })
+	if !certain {
+		if now.Status != refunds.StatusReversed {
+			d.note("refund %s of several that was reversed is %s", r.ID, now.Status)
+		}
+	} else if now.Status != refunds.StatusReversed || next.ID == r.ID || next.HoldRef != refunds.AwaitingMethod ||
 		!next.Work.NeedsReview ||
 		next.Amount() == 0 {
 		d.note(

@@ -44,11 +44,17 @@ type desk struct {
 	srv      *httptest.Server
 	person   *client.Client // the customer
 	staff    *client.Client
-	product  int64
+	opening  opening
+	products []*product
+	sales    []string // flash sales that were begun
+	terms    int      // of the policy that is in force, in policies
+	gifts    int64    // store credit that was given
 	fault    string
 	orders   []*order
 	cases    []*kase
+	outside  []string // refunds on the provider's own pages
 	wrong    []string
+	did      map[string]int // what was done, and had an effect
 
 	mail    sync.Mutex
 	letters []letter // sent by the provider, and not taken by the shop
@@ -58,21 +64,43 @@ type desk struct {
 
 // order is what the model knows of an order.
 type order struct {
-	id, line string
-	units    int
-	card     bool
+	id       string
+	lines    []*line
+	total    int64
+	credit   int64 // that store credit paid
+	card     bool  // the provider charged the rest, or is to
+	terms    int   // of the policy that it is bound to
 	placed   time.Time
 	status   string // as the shop shows it
-	claimed  int    // units in returns that hold them
 	refused  bool   // the provider may have refused its charge
+	page     bool   // it is paid on the provider's page
+	paid     bool   // and has been there
+	outside  bool   // others gave money of it back
 	disputes []dispute
 	holds    map[string]bool // by dispute, as the shop has heard: false once it is over
 }
+
+// line is a line of an order.
+type line struct {
+	id      string
+	product *product
+	units   int
+	claimed int // units in returns that hold them
+}
+
+// split says that more than one payment paid the order.
+func (o *order) split() bool { return o.credit > 0 && o.credit < o.total }
+
+// certain says that the model knows each answer about a refund of the order. Where several
+// payments give it back, or others gave some of it, it knows what may be answered, and what
+// all of it must come to.
+func (o *order) certain() bool { return !o.split() && !o.outside && policies[o.terms].fixed == 0 }
 
 // kase is what the model knows of a return case.
 type kase struct {
 	id       string
 	of       *order
+	line     *line
 	units    int
 	accepted int
 	status   string
@@ -105,13 +133,14 @@ func (d *desk) note(format string, args ...any) {
 const nothing = slog.Level(100)
 
 // newDesk opens a shop on a database of its own.
-func newDesk(t *testing.T, settings ...string) *desk {
+func newDesk(t *testing.T, how opening, settings ...string) *desk {
 	t.Helper()
-	d := &desk{T: t, logger: testlog.New(t, nothing, nil), settings: append([]string{
-		"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000",
-		"THROTTLING_MAX_RPS=100000",
-		"STRIPE_WEBHOOK_SECRET=" + secret,
-	}, settings...)}
+	d := &desk{T: t, logger: testlog.New(t, nothing, nil), opening: how, did: map[string]int{}, settings: append(
+		[]string{
+			"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000",
+			"THROTTLING_MAX_RPS=100000", "CURRENCY=" + how.currency,
+			fmt.Sprintf("HOSTED_CHECKOUT=%t", how.hosted), "STRIPE_WEBHOOK_SECRET=" + secret,
+		}, settings...)}
 	var err error
 	mailbox := httptest.NewServer(http.HandlerFunc(d.mailbox))
 	t.Cleanup(mailbox.Close)
@@ -130,8 +159,7 @@ func newDesk(t *testing.T, settings ...string) *desk {
 	d.ok(d.staff.SignIn(t.Context(), "super_admin", config.DefaultSuperAdminPassword))
 	d.person, err = d.staff.Customer(t.Context())
 	d.ok(err)
-	d.product, err = d.staff.NewProduct(t.Context(), "Lamp", "19.99", initialStock)
-	d.ok(err)
+	d.stock()
 	return d
 }
 
@@ -193,6 +221,8 @@ func (d *desk) work() {
 	_, err := d.shop.Orders.ChargeDue(ctx, 100)
 	late(err)
 	_, err = d.shop.Refunds.ResumeDue(ctx, 100)
+	late(err)
+	_, err = d.shop.Orders.ExpireReservations(ctx, 100)
 	late(err)
 	for _, o := range d.orders {
 		list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{OrderID: o.id})
