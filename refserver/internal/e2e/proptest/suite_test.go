@@ -83,7 +83,7 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 				"sent twice and ordered once", "store credit alone", "store credit and the rest (card true)",
 				"store credit and the rest (card false)", "more store credit refused than there is",
 				"amount refused that no card can pay", "refund of several payments", "paid on the provider's page",
-				"card declined on the provider's page", "provider's page left",
+				"settled on the way back", "card declined on the provider's page", "provider's page left",
 				"order canceled that waited on the page", "refund on the provider's pages",
 				"refund of others that came back", "refund less what others gave",
 			} {
