@@ -25,7 +25,8 @@ type CheckoutRequest struct {
 	Credit    money.Money
 	AllCredit bool
 	// Method is payment.Cash or one of Config.ProviderMethods. It pays what store
-	// credit leaves, and may be empty where that is nothing.
+	// credit leaves, and may be empty where that is nothing: the cart costs nothing, or
+	// store credit pays it all.
 	Method   payment.Method
 	Token    string // for a card: the payment method at the provider, never a card number; none for cash
 	OnPage   bool   // the customer pays it on a page of the provider's (Config.Pages); Token is empty then
@@ -257,7 +258,10 @@ func (r CheckoutRequest) sameTender(o Order) bool {
 		r.Credit != (money.Money{}) && r.Credit.Currency() != o.Currency) {
 		return false
 	}
-	return o.Payment.Method == payment.StoreCredit || r.Method == o.Payment.Method &&
+	if o.Payment.Method == payment.StoreCredit || r.Method == "" && o.Total() == 0 {
+		return true
+	}
+	return r.Method == o.Payment.Method &&
 		(r.Method == payment.Cash || r.Token == o.Payment.Token && r.OnPage == o.Payment.OnPage())
 }
 

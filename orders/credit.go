@@ -135,27 +135,25 @@ func (r CheckoutRequest) checkCredit() error {
 			Message: fmt.Sprintf("%s is negative; it is how much store credit pays", r.Credit)}
 	}
 	if r.AllCredit {
-		return &Error{Code: CodeInvalid, Field: "store_credit", Message: "it is an amount and all of it; name one"}
+		return &Error{Code: CodeInvalid, Field: "store_credit", Message: "choose an amount or all of it, not both"}
 	}
 	return nil
 }
 
-// checkTender reports what is wrong with how the order is to be paid. What store
-// credit may pay in full needs no method, and no card.
+// checkTender reports what is wrong with how the order is to be paid. Whether a
+// method and a card are needed depends on the total: see tenderOf.
 func (r CheckoutRequest) checkTender(provider []payment.Method) error {
 	if err := r.checkCredit(); err != nil {
 		return err
 	}
-	if r.Method != "" || !r.asksCredit() {
-		if err := checkMethod(r.Method, provider); err != nil {
-			return err
-		}
+	if r.Method == "" {
+		return nil
 	}
-	if r.Method == payment.Card && r.Token == "" && !r.OnPage && !r.asksCredit() {
-		return errNoToken
-	}
-	return nil
+	return checkMethod(r.Method, provider)
 }
+
+// noCard reports whether the rest is to be paid by a card that is not named.
+func (r CheckoutRequest) noCard() bool { return r.Method == payment.Card && r.Token == "" && !r.OnPage }
 
 // tender is how a total is paid.
 type tender struct {
@@ -167,7 +165,7 @@ type tender struct {
 // customer's balance; known says that there is a ledger.
 func (s *Service) tenderOf(r CheckoutRequest, total money.Money, have int64, known bool) (tender, error) {
 	if !r.asksCredit() {
-		return tender{method: r.Method}, nil
+		return s.withoutCredit(r, total)
 	}
 	if !known {
 		return tender{}, &Error{Code: CodeInvalid, Field: "store_credit",
@@ -183,7 +181,10 @@ func (s *Service) tenderOf(r CheckoutRequest, total money.Money, have int64, kno
 			return tender{}, CreditTooLow(used, have, total.Currency())
 		}
 	}
-	if used == total.Minor() && used > 0 {
+	switch {
+	case total.IsZero():
+		return s.withoutCredit(r, total)
+	case used == total.Minor():
 		return tender{credit: used, method: payment.StoreCredit}, nil
 	}
 	if r.Method == "" {
@@ -193,10 +194,24 @@ func (s *Service) tenderOf(r CheckoutRequest, total money.Money, have int64, kno
 	if err != nil {
 		return tender{}, err
 	}
-	if r.Method == payment.Card && r.Token == "" && !r.OnPage && used < total.Minor() {
+	if r.noCard() && used < total.Minor() {
 		return tender{}, errNoToken
 	}
 	return tender{credit: used, method: r.Method}, nil
+}
+
+// withoutCredit is the tender that the method pays alone. A cart that costs nothing
+// needs neither method nor card; it is as good as paid in cash.
+func (s *Service) withoutCredit(r CheckoutRequest, total money.Money) (tender, error) {
+	switch {
+	case total.IsZero() && r.Method == "":
+		return tender{method: payment.Cash}, nil
+	case r.Method == "":
+		return tender{}, checkMethod(r.Method, s.cfg.ProviderMethods)
+	case r.noCard() && !total.IsZero():
+		return tender{}, errNoToken
+	}
+	return tender{method: r.Method}, nil
 }
 
 // CreditTooLow is the refusal of an order that store credit was to pay more of

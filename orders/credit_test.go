@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +152,10 @@ func TestStoreCreditThatCantPayIsRefused(t *testing.T) {
 			if !errors.As(err, &refused) || refused.Code != c.code || refused.Field != c.field {
 				t.Errorf("%v; want %s of %s", err, c.code, c.field)
 			}
+			if c.request.AllCredit && !c.request.Credit.IsZero() &&
+				!strings.Contains(err.Error(), "choose an amount or all of it, not both") {
+				t.Errorf("it says %v", err)
+			}
 			s.left(c.granted)
 			if s.stock() != 10 {
 				t.Errorf("stock %d", s.stock())
@@ -217,6 +222,44 @@ func TestWhatIsLeftToTheCardCanBeCharged(t *testing.T) {
 		}
 		s.left(500)
 	})
+}
+
+// TestACartThatCostsNothingNeedsNoMethod, nor a card, with and without store credit, and
+// the same under a key.
+func TestACartThatCostsNothingNeedsNoMethod(t *testing.T) {
+	type request = orders.CheckoutRequest
+	for _, c := range []struct {
+		name    string
+		request request
+		method  payment.Method
+	}{
+		{"nothing is said", request{}, payment.Cash},
+		{"store credit, and no method", request{AllCredit: true}, payment.Cash},
+		{"an amount of store credit", request{Credit: usd(700)}, payment.Cash},
+		{"a card that is not named", request{Method: payment.Card}, payment.Card},
+		{"the same with store credit", request{Method: payment.Card, AllCredit: true}, payment.Card},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openCredit(t, 700, nil)
+			_, err := s.SaveProduct(t.Context(), s.mouse.ID, staff, func(p *orders.Product) error {
+				p.Price = 0
+				return nil
+			})
+			must(t, err)
+			s.mice(1)
+			c.request.Customer, c.request.IdempotencyKey = ann, "key"
+			o, err := s.Checkout(t.Context(), c.request)
+			if err != nil || o.Status != orders.StatusCompleted || o.Payment.Method != c.method ||
+				o.Credit.Amount != 0 {
+				t.Fatalf("%s by %q, %d of store credit, %v", o.Status, o.Payment.Method, o.Credit.Amount, err)
+			}
+			again, err := s.Checkout(t.Context(), c.request)
+			if err != nil || again.ID != o.ID {
+				t.Errorf("sent again: order %s, %v; want %s", again.Number, err, o.Number)
+			}
+			s.left(700)
+		})
+	}
 }
 
 func TestADeclineGivesStoreCreditBack(t *testing.T) {

@@ -214,9 +214,8 @@ func TestCheckoutRefuses(t *testing.T) {
 		r    orders.CheckoutRequest
 		want orders.Code
 	}{
-		"nobody":            {orders.CheckoutRequest{Method: payment.Cash}, orders.CodeInvalid},
-		"no method":         {orders.CheckoutRequest{Customer: ann}, orders.CodeInvalid},
-		"a card of nothing": {orders.CheckoutRequest{Customer: ann, Method: payment.Card}, orders.CodeInvalid},
+		"nobody":         {orders.CheckoutRequest{Method: payment.Cash}, orders.CodeInvalid},
+		"no such method": {orders.CheckoutRequest{Customer: ann, Method: "barter"}, orders.CodeInvalid},
 		"a long key": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash,
 			IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
 		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash,
@@ -230,6 +229,13 @@ func TestCheckoutRefuses(t *testing.T) {
 		}
 	}
 	s.fill(10)
+	for name, r := range map[string]orders.CheckoutRequest{
+		"no method": {Customer: ann}, "a card of nothing": {Customer: ann, Method: payment.Card},
+	} {
+		if _, err := s.Checkout(t.Context(), r); orders.CodeOf(err) != orders.CodeInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Actor{},
 		func(p *orders.Product) error { p.Stock = 4; return nil })
 	must(t, err)

@@ -24,7 +24,7 @@ type CheckoutParams struct {
 	Currency string        `json:"currency"`
 	// Credit is how much store credit pays first, in Currency: an amount, or all.
 	Credit string `json:"store_credit"`
-	// Method pays the rest; it may be empty where store credit pays.
+	// Method pays the rest; it may be empty where there is none.
 	Method  string `json:"payment_method"`
 	Number  string `json:"card_number"`
 	Expires string `json:"card_exp_date"`
@@ -55,6 +55,9 @@ func (e *Endpoints) Checkout(ctx context.Context, by auth.User, p CheckoutParams
 	if request.Method == payment.Card && request.Token == "" && !request.OnPage && isField(err, "token") {
 		_, err = e.d.Card(p.Number, p.Expires, p.Kind) // it was needed after all; says what is wrong with it
 	}
+	if p.Method == "" && isField(err, "payment_method") {
+		err = input.Check(methodParams{p.Method})
+	}
 	return o, explainCheckout(err)
 }
 
@@ -62,8 +65,8 @@ func (e *Endpoints) Checkout(ctx context.Context, by auth.User, p CheckoutParams
 // that is not needed then may be left out.
 func (e *Endpoints) askMethod(p CheckoutParams, r *orders.CheckoutRequest) error {
 	credit := r.AllCredit || !r.Credit.IsZero()
-	if credit && p.Method == "" {
-		return nil
+	if p.Method == "" {
+		return nil // orders knows whether anything is left to pay
 	}
 	if err := input.Check(methodParams{p.Method}); err != nil {
 		return err
