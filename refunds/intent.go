@@ -16,24 +16,25 @@ import (
 //   - ID is the IntentID of the latest decision, PaymentID is empty, Method is
 //     theirs where they have one, else payment.OriginalMethod, and the Quote is the
 //     sum of theirs;
-//   - Status is succeeded when all have succeeded, failed when all have failed (or
-//     reversed, when the provider took all back), and else open: that of a part
-//     that is open, or pending where some are paid and others failed;
+//   - Status is succeeded when all have succeeded, failed when all have failed,
+//     reversed when none stands and one was taken back, and else open: that of a part
+//     that is open, or pending where some are paid and others are not;
 //   - Attempts, HoldRef and Work are those of the part that the others wait for.
 //
 // What changes a refund takes one of the Legs.
 type Intent struct {
 	Refund
 	// Legs are the refunds, in order of Leg: of each payment the one that is not
-	// reversed, or else the latest reversed one. There is one at least.
+	// reversed, or else the latest reversed one that other payments have not replaced.
+	// There is one at least.
 	Legs []Refund
 }
 
 // NewIntent returns the intent that the refunds of a reference make: of each payment
-// the one that is not reversed, or else the latest reversed one. No refunds make the
-// zero Intent.
+// the one that is not reversed, or else the latest reversed one. A reversed one whose
+// part other payments give back since is left out. No refunds make the zero Intent.
 func NewIntent(legs []Refund) Intent {
-	legs = slices.Clone(legs)
+	legs = withoutHistory(legs)
 	slices.SortStableFunc(legs, func(a, b Refund) int {
 		return cmp.Or(cmp.Compare(a.Leg, b.Leg), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
@@ -44,6 +45,27 @@ func NewIntent(legs []Refund) Intent {
 		return Intent{Refund: legs[0], Legs: legs}
 	}
 	return Intent{Refund: wholeOf(legs), Legs: legs}
+}
+
+// withoutHistory leaves out what was taken back and is replaced: where the others are
+// of all that was to be paid.
+func withoutHistory(legs []Refund) []Refund {
+	if !complete(legs) {
+		return slices.Clone(legs)
+	}
+	return slices.DeleteFunc(slices.Clone(legs), func(r Refund) bool { return r.Status == StatusReversed })
+}
+
+// complete reports whether the refunds that are not reversed are of all that was to
+// be paid.
+func complete(legs []Refund) bool {
+	var k known
+	for i := range legs {
+		if legs[i].Status != StatusReversed {
+			k.note(&legs[i], false)
+		}
+	}
+	return len(k.standing) > 0 && k.replaced()
 }
 
 // Failed returns the parts that failed, or were taken back, while others did not:
@@ -107,10 +129,12 @@ func (r *Refund) urgency() int {
 		return 3
 	case r.Status.Open():
 		return 2
-	case r.Status != StatusSucceeded:
+	case r.Status == StatusReversed:
 		return 1
+	case r.Status == StatusFailed:
+		return 0
 	}
-	return 0
+	return -1
 }
 
 // statusOf is the status of several refunds together.
@@ -122,7 +146,7 @@ func statusOf(legs []Refund, telling Refund) Status {
 	case telling.Status.Open(), all(telling.Status):
 		return telling.Status
 	case all(StatusFailed, StatusReversed):
-		return StatusFailed
+		return StatusReversed
 	}
 	return StatusPending
 }

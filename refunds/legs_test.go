@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -347,6 +348,59 @@ func TestThePartsOfAQuoteSumToIt(t *testing.T) {
 				s.Errorf("part %+v", q)
 			}
 		}
+		s.check()
+	})
+}
+
+// The part of the card failed and is tried again; the answer was lost, and the same
+// request is sent once more.
+func TestARetryOfAPartIsAnsweredTwice(t *testing.T) {
+	for _, named := range []string{"", "card"} {
+		t.Run("the part that is named: "+named, func(t *testing.T) {
+			inBubble(t, func(s *shop) {
+				s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
+				s.pay(shared(1, 1))
+				r, amount := shared(1, 1), int64(334)
+				r.PaymentID, r.Expect = named, &amount
+				time.Sleep(time.Second)
+				first := s.pay(r)
+				s.equal("paid", legs(first),
+					[]string{"credit by store_credit: 666 succeeded", "card by card: 334 succeeded"})
+				s.equal("sent twice", legs(s.pay(r)), legs(first))
+				amount = 1000
+				s.equal("all of it", legs(s.pay(r)), legs(first))
+				amount = 335
+				_, err := s.Service.Refund(s.Context(), r)
+				s.code(err, refunds.CodeAmountChanged)
+				s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
+				s.check()
+			})
+		})
+	}
+}
+
+// Staff take the part of store credit back. Until it is paid again the other returns of
+// the order leave it what it is of, and it stands in the review queue.
+func TestAPartThatWasTakenBackCountsUntilItIsReplaced(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		in := s.pay(shared(1, 1))
+		_, err := s.Reverse(s.Context(), in.Legs[0].ID, kim, refunds.ReverseParams{Reason: "a mistake"})
+		if err != nil {
+			s.Fatal(err)
+		}
+		in, err = s.Service.ByClientReference(s.Context(), in.ClientReference)
+		s.equal("reversed", []any{legs(in), in.Status, err}, []any{[]string{
+			"credit by store_credit: 666 reversed", "card by card: 334 succeeded"}, refunds.StatusPending, nil})
+		s.equal("in review", s.review(), []string{"credit"})
+		r := shared(1, 1)
+		r.PaymentID = "card"
+		s.equal("the part that stands is requested", s.pay(r).Status, refunds.StatusPending)
+		s.equal("the rest of the order", legs(s.pay(shared(2, 2))),
+			[]string{"credit by store_credit: 1334 succeeded", "card by card: 666 succeeded"})
+		s.equal("the part", legs(s.pay(shared(1, 1))),
+			[]string{"credit by store_credit: 666 succeeded", "card by card: 334 succeeded"})
+		s.equal("in review in the end", len(s.review()), 0)
+		s.equal("credit", s.gave("credit"), "0 reserved, 2000 refunded")
 		s.check()
 	})
 }

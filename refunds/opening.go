@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
@@ -67,7 +68,28 @@ func (o *opening) executeAll(ctx context.Context, saved []Refund) (Intent, error
 		saved[i], err = t.execute(ctx, max(0, o.s.cfg.Wait-o.s.now().Sub(start)))
 		errs = append(errs, err)
 	}
-	return NewIntent(saved), errors.Join(errs...)
+	in, err := o.s.intentOf(ctx, saved)
+	return in, errors.Join(append(errs, err)...)
+}
+
+// intentOf is the intent of refunds that were opened together. A part that was taken
+// back and is not replaced is not among them, and belongs to it.
+func (s *Service) intentOf(ctx context.Context, saved []Refund) (Intent, error) {
+	if complete(saved) {
+		return NewIntent(saved), nil
+	}
+	reference := saved[0].ClientReference
+	found, err := s.store.ByClientReferences(ctx, []string{reference})
+	if err != nil {
+		return NewIntent(saved), fmt.Errorf("refunds: parts of the refund for %s: %w", reference, err)
+	}
+	all := slices.Clone(saved)
+	for _, r := range found[reference] {
+		if !slices.ContainsFunc(saved, func(have Refund) bool { return have.PaymentID == r.PaymentID }) {
+			all = append(all, r)
+		}
+	}
+	return NewIntent(all), nil
 }
 
 // decide is the refund of each payment after the request: the one there is, a new
@@ -151,13 +173,7 @@ func freeLeg(all []Refund) int {
 // beside them, their sum must be the amount that the caller means.
 func (o *opening) resume(standing []*Refund, st event.Stamp) error {
 	if len(o.plans) == 0 {
-		var sum int64
-		for _, r := range standing {
-			if r != nil {
-				sum += r.Amount()
-			}
-		}
-		if err := o.expects(sum); err != nil {
+		if err := o.unchanged(standing); err != nil {
 			return err
 		}
 	}
@@ -173,6 +189,32 @@ func (o *opening) resume(standing []*Refund, st event.Stamp) error {
 		o.s.lease(r, o.token)
 	}
 	return nil
+}
+
+// unchanged refuses a request that means another amount than the refunds that stand.
+// One that was sent before means what it opened then: all of it, or the parts alone
+// that were tried again.
+func (o *opening) unchanged(standing []*Refund) error {
+	var sum, named, last int64
+	var at time.Time
+	for i, r := range standing {
+		if r == nil {
+			continue
+		}
+		if sum += r.Amount(); o.only(i) {
+			named += r.Amount()
+		}
+		switch created := r.Attempt().CreatedAt; {
+		case created.After(at):
+			at, last = created, r.Amount()
+		case created.Equal(at):
+			last += r.Amount()
+		}
+	}
+	if o.Expect != nil && (*o.Expect == named || *o.Expect == last) {
+		return nil
+	}
+	return o.expects(sum)
 }
 
 // parts are the quotes of the free payments, each checked whether it may be paid.

@@ -43,8 +43,9 @@ func (r Request) owed(states []PaymentState, current []*Refund, grid Grid) (owed
 			d.free, d.intentID = append(d.free, i), c.IntentID
 		}
 	}
-	whole := k.live >= k.whole // nothing of it was taken back without being replaced
+	whole := k.replaced()
 	if len(k.standing) > 0 && len(d.free) == 0 && whole {
+		d.quote = merged(k.standing)
 		return d, nil
 	}
 	for i, c := range current {
@@ -53,11 +54,7 @@ func (r Request) owed(states []PaymentState, current []*Refund, grid Grid) (owed
 		}
 	}
 	slices.Sort(d.free)
-	err := d.value(r, states, current, k, grid)
-	if k.settled(d.quote) {
-		d.free = nil
-	}
-	return d, err
+	return d, d.value(r, states, current, k, grid)
 }
 
 // known is what there is of a reference.
@@ -68,10 +65,8 @@ type known struct {
 	whole    int64   // what all came to when it was decided
 }
 
-// settled reports whether nothing is owed beside the parts that stand.
-func (k known) settled(q Quote) bool {
-	return len(k.standing) > 0 && len(k.again) == 0 && q.Amount == 0
-}
+// replaced reports whether nothing of it was taken back without being replaced.
+func (k known) replaced() bool { return k.live >= k.whole }
 
 // note counts a refund, and reports whether it is tried anew: where the request is
 // about its payment, and it failed or awaits a method.
@@ -121,6 +116,7 @@ func (d *owed) value(
 		d.available += states[p].available(current[p])
 		outside += states[p].Balance.Outside
 	}
+	d.keepFrozen(states, current)
 	short := min(d.quote.Amount-d.available, outside)
 	if !r.LessOutside || short <= 0 {
 		return nil
@@ -150,6 +146,20 @@ func (d *owed) beside(k known) {
 	}
 	if len(k.again) == len(d.free) && before == d.quote.Amount {
 		d.frozen = k.again
+	}
+}
+
+// keepFrozen opens the parts as they were, unless a payment has not enough left for
+// its own: others gave back of it meanwhile. Then the quote is split anew.
+func (d *owed) keepFrozen(states []PaymentState, current []*Refund) {
+	for i, q := range d.frozen {
+		if p := d.free[i]; q.Amount > states[p].available(current[p]) {
+			d.frozen = nil
+			return
+		}
+	}
+	if d.frozen != nil {
+		d.quote = merged(d.frozen)
 	}
 }
 

@@ -213,13 +213,14 @@ func (s *Service) Request(ctx context.Context, r Request) (Intent, error) {
 	for _, one := range saved {
 		o.tell(one)
 	}
-	return NewIntent(saved), nil
+	return s.intentOf(ctx, saved)
 }
 
 // Preview quotes what Refund would pay now, and the balance it is held
 // against, without recording anything. Of an order that several payments paid it is
 // the sum of their balances, without PaymentID and Holds; where a part failed or was
-// taken back beside others that stand, the quote is of what is yet to be paid.
+// taken back beside others that stand, the quote is of what is yet to be paid; where
+// all stand, it is theirs.
 func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error) {
 	if err := r.validate(s.cfg); err != nil {
 		return Quote{}, Balance{}, err

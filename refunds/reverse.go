@@ -111,13 +111,17 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 }
 
 // stillOwed is what is owed of a refund that was reversed, as a quote of now: all of
-// the request, or the part beside those of other payments. Only the first is on the
-// grid of the payment.
+// the request, or the part beside those of other payments. It is on the grid of the
+// payment where that carried anything over, which it does only where no other payment
+// paid the order.
 func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
 	state := o.Payments[0]
 	if !reversed.Quote.Part() {
-		return NewQuoteOn(reversed.Request, state.Refunded, s.cfg.gridOf(
-			reversed.Method, state.Balance.Captured, state.Balance.Currency, state.Carried))
+		var grid Grid
+		if reversed.Quote.Carried != 0 || state.Carried != 0 {
+			grid = s.cfg.gridOf(reversed.Method, state.Balance.Captured, state.Balance.Currency, state.Carried)
+		}
+		return NewQuoteOn(reversed.Request, state.Refunded, grid)
 	}
 	quote, err := NewQuote(reversed.Request, state.Refunded)
 	if err != nil {

@@ -110,7 +110,7 @@ func checkSplit(payments []SplitPayment, amount int64) error {
 			return badField(name, "it is of %d minor units, with %d refunded and %d available; 0 or more are allowed",
 				p.Captured, p.Refunded, p.Available)
 		case p.Refunded > p.Captured || p.Available > p.Captured-p.Refunded:
-			return badField(name, "it captured %d minor units; %d can't be refunded and %d available",
+			return badField(name, "it captured %d minor units, so it can't have refunded %d and have %d left",
 				p.Captured, p.Refunded, p.Available)
 		case p.Captured > math.MaxInt64-captured:
 			return badField(name, "the payments sum to more than %d minor units", int64(math.MaxInt64))
@@ -120,7 +120,8 @@ func checkSplit(payments []SplitPayment, amount int64) error {
 	}
 	if amount > available {
 		return &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
-			"%d minor units can't be refunded; the payments have %d left", amount, available)}
+			"%d minor units are more than the payments of the order can still give back, which is %d", amount,
+			available)}
 	}
 	return nil
 }

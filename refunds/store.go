@@ -206,12 +206,14 @@ type PaymentState struct {
 	Balance Balance
 	// Refunded is by order line id, over all refunds of the order but those of the
 	// reference at hand. It counts those that are not failed or reversed, and those
-	// that failed while others of their reference did not: they are still owed.
+	// that are still owed: parts (Quote.Part) that failed while others of their
+	// reference stand, or that were taken back and no refund after replaces, neither on
+	// their payment nor, by what the others sum to, on another one.
 	Refunded map[string]Refunded
 	// Carried is the sum of Quote.Carried over the same refunds, those of the payment
 	// alone.
 	Carried int64
-	// Owed is what such failed refunds on this payment are of, in minor units. It is
+	// Owed is what such owed parts on this payment are of, in minor units. It is
 	// not reserved, and others leave it.
 	Owed int64
 }

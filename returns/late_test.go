@@ -75,7 +75,7 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 	at = s.get(r.ID)
 	s.equal("refund, paid, reversed", []any{at.RefundID, at.Paid(), at.Reversed()}, []any{second.ID, true, false})
 	s.equal("all refunds", at.Refunds, []returns.PaidRefund{
-		{ID: first.ID, PaidAt: start, ReversedAt: start}, {ID: second.ID, PaidAt: s.now},
+		{ID: first.ID, PaidAt: start, ReversedAt: start}, {ID: second.ID, PaidAt: s.now, Current: true},
 	})
 
 	again := s.reversed(second.Refund)

@@ -44,6 +44,35 @@ func TestACaseIsRefundedWhenAllPartsAre(t *testing.T) {
 		[]any{false, refunds.StatusSucceeded, o.Total(), card.Amount()})
 }
 
+// The part that was paid is taken back while the other has failed: the case shows the
+// one that was taken back, and no other.
+func TestACaseShowsTheOnePartThatWasReversed(t *testing.T) {
+	s := newShop(t, policy())
+	r := s.inspected(s.received(s.paidByTwo(2), 2).ID, 2)
+	s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse, refundstest.FaultRefuse)
+	_, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{})
+	s.ok(err)
+	failed := refund.Legs[1]
+	_, refund, err = s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{
+		Method: payment.Cash, PaymentID: refund.Legs[0].PaymentID,
+	})
+	s.ok(err)
+	s.equal("one part is paid", []any{refund.Legs[0].Status, refund.Legs[1].Status},
+		[]any{refunds.StatusSucceeded, refunds.StatusFailed})
+	cash := s.reversed(refund.Legs[0]) // what staff paid is not offered anew
+	refund, err = s.payer.ByClientReference(s.ctx, r.ID)
+	s.equal("the refund", []any{refund.Status, err}, []any{refunds.StatusReversed, nil})
+	s.ok(s.svc.RefundChanged(s.ctx, failed))
+	r = s.get(r.ID)
+	s.equal("the case", []any{r.Status, r.Reversed(), len(r.OpenTasks()), r.OpenTasks()[0].Ref},
+		[]any{returns.StatusApproved, true, 1, cash.ID})
+	s.ok(s.svc.RefundChanged(s.ctx, cash))
+	s.equal("told again", len(s.tasks(r.ID)), 1)
+	r, _, err = s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
+	s.ok(err)
+	s.equal("paid in the end", []any{r.Status, r.Reversed()}, []any{returns.StatusRefunded, false})
+}
+
 // Before the inspection: both fail, and the case may be canceled; one is paid, and not.
 func TestAnEarlyRefundInPartsKeepsTheCaseOpen(t *testing.T) {
 	for _, c := range []struct {

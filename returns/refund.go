@@ -219,6 +219,9 @@ func (s *Service) followed(ctx context.Context, refund refunds.Intent, by event.
 	case refunds.StatusReversed:
 		return func(r *Return) error {
 			for _, leg := range refund.Legs {
+				if leg.Status != refunds.StatusReversed {
+					continue // it failed before the others were taken back
+				}
 				if err := r.RefundReversed(s.stamp(ctx, by), leg.ID); err != nil {
 					return err
 				}

@@ -204,8 +204,8 @@ func (r *Return) RefundSucceeded(s event.Stamp, refundID string, parts ...Refund
 	case len(parts) == 0 && r.reversed(refundID), slices.ContainsFunc(parts, late):
 		return nil
 	case r.Status == StatusRefunded:
-		if r.RefundID != refundID {
-			// A new refund after the provider took the first one back.
+		if r.RefundID != refundID || !r.paid() {
+			// A new refund after the provider took the first one, or a part of it, back.
 			return r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID, Parts: parts})
 		}
 		return nil
@@ -265,26 +265,8 @@ func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 // paid reports whether the money of the case is back with the customer: a refund
 // has succeeded, and the provider did not take it, or a part of it, back.
 func (r Return) paid() bool {
-	if r.RefundID == "" || r.reversed(r.RefundID) && !r.inParts() {
-		return false
-	}
-	back := map[string]bool{} // payments whose last part was taken back
-	for _, p := range r.Refunds {
-		if p.PaymentID != "" {
-			back[p.PaymentID] = !p.ReversedAt.IsZero()
-		}
-	}
-	for _, b := range back {
-		if b {
-			return false
-		}
-	}
-	return true
-}
-
-// inParts reports whether several payments gave parts of the last refund back.
-func (r Return) inParts() bool {
-	return slices.ContainsFunc(r.Refunds, func(p PaidRefund) bool { return p.ID == r.RefundID && p.PaymentID != "" })
+	back := func(p PaidRefund) bool { return p.Current && !p.ReversedAt.IsZero() }
+	return r.RefundID != "" && !slices.ContainsFunc(r.Refunds, back)
 }
 
 // Reversed reports whether the provider took the last refund of the case back,
@@ -313,13 +295,19 @@ func (r *Return) noteRefund(id string, note func(*PaidRefund)) {
 	r.Refunds = append(r.Refunds, p)
 }
 
-// notePaid keeps when a refund succeeded, or its parts, as it was said first.
+// notePaid keeps when a refund succeeded, or its parts, as it was said first, and that
+// it is they by which the case is paid now.
 func (r *Return) notePaid(id string, parts []RefundPart, at time.Time) {
 	if len(parts) == 0 {
 		parts = []RefundPart{{ID: id}}
 	}
+	r.Refunds = slices.Clone(r.Refunds)
+	for i := range r.Refunds {
+		r.Refunds[i].Current = false
+	}
 	for _, part := range parts {
 		r.noteRefund(part.ID, func(p *PaidRefund) {
+			p.Current = true
 			if p.PaidAt.IsZero() {
 				p.PaidAt = at
 			}

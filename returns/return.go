@@ -220,6 +220,7 @@ type PaidRefund struct {
 	PaymentID  string    `json:"payment_id,omitempty"` // of a part; empty: one payment paid the order
 	PaidAt     time.Time `json:"paid_at"`              // zero if its reversal became known first
 	ReversedAt time.Time `json:"reversed_at"`          // when its reversal became known; zero if it stands
+	Current    bool      `json:"current,omitempty"`    // the case is paid by it, or it is a part of what does
 }
 
 // Task is something that staff have to look at.

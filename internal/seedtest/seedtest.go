@@ -235,12 +235,12 @@ func (f writer) refunds() {
 	amount := f.amount()
 	f.exec(
 		fmt.Sprintf(
-			`INSERT INTO rk_refunds (id, intent_id, leg, part, reference, order_id, payment_id, customer_id, method,
-				currency, amount_minor, request, quote, status,
+			`INSERT INTO rk_refunds (id, intent_id, leg, reference, order_id, payment_id, customer_id, method,
+				currency, amount_minor, whole_minor, carried_minor, request, quote, status,
 			created_at, updated_at, version, attempts, lease_token, last_error, needs_review)
-		%s SELECT 'f-TAG-' || s.i, 'f-TAG-' || s.i, 0, FALSE, 'r-TAG-' || s.i, 'o-TAG-' || s.i, 'p-TAG-' || s.i, %[6]s,
+		%s SELECT 'f-TAG-' || s.i, 'f-TAG-' || s.i, 0, 'r-TAG-' || s.i, 'o-TAG-' || s.i, 'p-TAG-' || s.i, %[6]s,
 			%[7]s,
-			CASE WHEN s.i %% 11 = 0 THEN 'JPY' ELSE 'USD' END, %[2]s, %[3]s, %[4]s,
+			CASE WHEN s.i %% 11 = 0 THEN 'JPY' ELSE 'USD' END, %[2]s, 0, 0, %[3]s, %[4]s,
 			CASE WHEN s.i %% 90 = 5 THEN 'reversed' ELSE 'succeeded' END, %[5]s, %[5]s, 3, 0, '', '',
 				FALSE FROM s WHERE s.i %% 10 < 6`,
 			f.series(f.Returns),

@@ -6,24 +6,23 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // givenRow is a line that a refund gives back, is about to, or still owes.
 type givenRow struct {
-	OrderID     string
-	PaymentID   string
-	Reference   string
-	Status      string
-	AmountMinor int64
-	Quote       sqldb.JSON[refunds.Quote]
+	OrderID      string
+	PaymentID    string
+	Reference    string
+	Status       string
+	AmountMinor  int64
+	CarriedMinor int64
 	lineRow
 }
 
-// readGiven reads what the refunds of orders give back. One that failed counts while
-// another of its reference does not fail: it is still owed.
+// readGiven reads what the refunds of orders give back, and what parts that are owed
+// are of.
 func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, error) {
 	if len(orderIDs) == 0 {
 		return nil, nil
@@ -31,20 +30,30 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
 	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
-		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "r.quote", "l.refund_id",
-			"l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
+		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "r.carried_minor",
+			"l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
-		Where("(r.status NOT IN (?, ?) OR r.status = ? AND r.part AND EXISTS (?))", refunds.StatusFailed,
-			refunds.StatusReversed, refunds.StatusFailed, standingBeside(db)).
+		WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("r.status NOT IN ('failed', 'reversed')").WhereGroup(" OR ", owedBeside(db))
+		}).
 		Scan(ctx, &rows)
 	return rows, err
 }
 
-// standingBeside selects the refunds of the reference of r that are not failed or
-// reversed.
-func standingBeside(db bun.IDB) *bun.SelectQuery {
-	return db.NewSelect().TableExpr("?(rk)refunds AS s").ColumnExpr("1").Where("s.reference = r.reference").
-		Where("s.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed)
+// owedBeside selects parts that failed, or were taken back and not replaced, while
+// others of their reference stand: the rule that refunds.PaymentState states.
+func owedBeside(db bun.IDB) func(*bun.SelectQuery) *bun.SelectQuery {
+	beside := func() *bun.SelectQuery {
+		return db.NewSelect().TableExpr("?(rk)refunds AS s").ColumnExpr("1").Where("s.reference = r.reference")
+	}
+	standing := beside().Where("s.status NOT IN ('failed', 'reversed')")
+	again := beside().Where("s.payment_id = r.payment_id").Where("(s.created_at, s.id) > (r.created_at, r.id)")
+	short := beside().Where("s.status <> 'reversed'").Group("s.reference").Having(`SUM(s.amount_minor) <
+		MIN(CASE WHEN s.whole_minor > s.amount_minor THEN s.whole_minor ELSE s.amount_minor END)`)
+	return func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("r.status IN ('failed', 'reversed')").Where("r.whole_minor > 0").Where("EXISTS (?)", standing).
+			Where("(r.status = 'failed' OR NOT EXISTS (?) AND EXISTS (?))", again, short)
+	}
 }
 
 // paymentStateOf is what a decision about the reference stands on, of one payment.
@@ -65,8 +74,8 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 		}
 		if l.PaymentID == r.PaymentID && !counted[l.RefundID] {
 			counted[l.RefundID] = true
-			book.Carried += l.Quote.V.Carried
-			if l.Status == string(refunds.StatusFailed) {
+			book.Carried += l.CarriedMinor
+			if !refunds.Status(l.Status).CountsAgainstCaptured() {
 				book.Owed += l.AmountMinor
 			}
 		}

@@ -131,24 +131,11 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		sel.Where("r.status IN (?)", bun.List(q.Status))
 	}
 	if q.NeedsReview {
-		// What failed beside others is not flagged: whether others stand changes with them.
+		// What is owed beside others is not flagged: whether others stand changes with them.
 		db := s.db.Read()
 		flagged := db.NewSelect().TableExpr("?(rk)refunds AS r").Column("r.id").Where("r.needs_review")
-		failed := db.NewSelect().TableExpr(
-			"?(rk)refunds AS r",
-		).Column(
-			"r.id",
-		).Where(
-			"r.status = ?",
-			refunds.StatusFailed,
-		).
-			Where(
-				"r.part",
-			).Where(
-			"EXISTS (?)",
-			standingBeside(db),
-		)
-		sel.Where("r.id IN (?)", flagged.UnionAll(failed))
+		owed := db.NewSelect().TableExpr("?(rk)refunds AS r").Column("r.id").WhereGroup(" AND ", owedBeside(db))
+		sel.Where("r.id IN (?)", flagged.UnionAll(owed))
 	}
 	if !q.From.IsZero() {
 		sel.Where("r.created_at >= ?", sqldb.At(q.From))

@@ -41,37 +41,39 @@ func (r balanceRow) balance() refunds.Balance {
 type refundRow struct {
 	bun.BaseModel `bun:"table:?(rk)refunds,alias:r"`
 
-	ID          string `bun:",pk"`
-	IntentID    string
-	Leg         int
-	Part        bool
-	Reference   string
-	OrderID     string
-	PaymentID   string
-	CustomerID  string
-	Method      string
-	Currency    string
-	AmountMinor int64
-	Request     sqldb.JSON[refunds.QuoteRequest]
-	Quote       sqldb.JSON[refunds.Quote]
-	Status      string
-	CreatedAt   sqldb.Time
-	UpdatedAt   sqldb.Time
-	Version     int64
-	NextAt      sqldb.Time
-	Attempts    int
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
-	LastError   string
-	NeedsReview bool   `bun:"needs_review"`
-	HoldRef     string `bun:"hold_ref"`
+	ID           string `bun:",pk"`
+	IntentID     string
+	Leg          int
+	Reference    string
+	OrderID      string
+	PaymentID    string
+	CustomerID   string
+	Method       string
+	Currency     string
+	AmountMinor  int64
+	WholeMinor   int64
+	CarriedMinor int64
+	Request      sqldb.JSON[refunds.QuoteRequest]
+	Quote        sqldb.JSON[refunds.Quote]
+	Status       string
+	CreatedAt    sqldb.Time
+	UpdatedAt    sqldb.Time
+	Version      int64
+	NextAt       sqldb.Time
+	Attempts     int
+	LeaseUntil   sqldb.Time
+	LeaseToken   string
+	LastError    string
+	NeedsReview  bool   `bun:"needs_review"`
+	HoldRef      string `bun:"hold_ref"`
 }
 
 func rowOfRefund(r *refunds.Refund) refundRow {
 	return refundRow{
-		ID: r.ID, IntentID: r.IntentID, Leg: r.Leg, Part: r.Quote.Part(), Reference: r.ClientReference,
+		ID: r.ID, IntentID: r.IntentID, Leg: r.Leg, Reference: r.ClientReference,
 		OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
 		Method: string(r.Method), Currency: string(r.Quote.Currency), AmountMinor: r.Amount(),
+		WholeMinor: r.Quote.Whole, CarriedMinor: r.Quote.Carried,
 		Request: sqldb.AsJSON(r.Request), Quote: sqldb.AsJSON(r.Quote), Status: string(r.Status),
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
 		NextAt: sqldb.At(r.Work.NextAt), Attempts: r.Work.Attempts, LeaseUntil: sqldb.At(r.Work.LeaseUntil),

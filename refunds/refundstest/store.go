@@ -230,7 +230,7 @@ func (s *Store) book(r refunds.OpenRequest) refunds.PaymentState {
 	for _, id := range s.byOrder[r.OrderID] {
 		other := s.refunds[id]
 		if other.ClientReference == r.ClientReference ||
-			!other.Status.CountsAgainstCaptured() && !s.failedBeside(other) {
+			!other.Status.CountsAgainstCaptured() && !s.owedBeside(other) {
 			continue
 		}
 		if other.PaymentID == r.PaymentID {
@@ -249,13 +249,26 @@ func (s *Store) book(r refunds.OpenRequest) refunds.PaymentState {
 	return state
 }
 
-// failedBeside reports whether the refund failed while another of its reference did
-// not.
-func (s *Store) failedBeside(r refunds.Refund) bool {
-	return r.Status == refunds.StatusFailed && r.Quote.Part() &&
-		slices.ContainsFunc(s.byRef[r.ClientReference], func(id string) bool {
-			return s.refunds[id].Status.CountsAgainstCaptured()
-		})
+// owedBeside reports whether the refund is a part that failed, or was taken back and
+// not replaced, while another of its reference stands.
+func (s *Store) owedBeside(r refunds.Refund) bool {
+	if r.Status.CountsAgainstCaptured() || !r.Quote.Part() {
+		return false
+	}
+	live, whole, stands := int64(0), int64(0), false
+	for _, other := range s.current(r.ClientReference) {
+		if other.PaymentID == r.PaymentID && other.ID != r.ID {
+			return false // replaced
+		}
+		if other.Status != refunds.StatusReversed {
+			w := max(other.Quote.Whole, other.Amount())
+			if live += other.Amount(); whole == 0 || w < whole {
+				whole = w
+			}
+		}
+		stands = stands || other.Status.CountsAgainstCaptured()
+	}
+	return stands && (r.Status == refunds.StatusFailed || live < whole)
 }
 
 // standing are the refunds of the reference that are not reversed.
@@ -337,7 +350,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		switch {
 		case q.OrderID != "" && r.OrderID != q.OrderID,
 			len(q.Status) > 0 && !slices.Contains(q.Status, r.Status),
-			q.NeedsReview && !r.Work.NeedsReview && !s.failedBeside(r),
+			q.NeedsReview && !r.Work.NeedsReview && !s.owedBeside(r),
 			!q.From.IsZero() && r.CreatedAt.Before(q.From),
 			!q.To.IsZero() && !r.CreatedAt.Before(q.To):
 			continue

@@ -85,6 +85,55 @@ func testParts(b *bench) {
 	state, err = b.store.PaymentState(b.ctx, p.other().open())
 	b.ok(err)
 	b.equal("owed when all failed", []any{state.Owed, len(state.Refunded)}, []any{int64(0), 0})
+	b.partTakenBack()
+}
+
+// partTakenBack: a part that was taken back is owed until its payment, or the others by
+// their sum, replace it.
+func (b *bench) partTakenBack() {
+	p, q := newPlan(3).shared()
+	opened, err := b.openParts(p, q, 2000, 1236)
+	b.ok(err)
+	b.answer(opened[0].ID, payment.OutcomeDone)
+	_, err = b.store.Update(b.ctx, opened[0].ID, refunds.Changing(func(r *refunds.Refund) error {
+		return r.Reverse(b.stamp(), refunds.ReverseParams{Reason: "the bank sent it back"})
+	}))
+	b.ok(err)
+	owed := func(what string, p plan, amount int64, units int) {
+		b.Helper()
+		state, err := b.store.PaymentState(b.ctx, p.other().open())
+		b.ok(err)
+		b.equal("owed "+what, []any{state.Owed, state.Refunded[p.order+"-1"].Units}, []any{amount, units})
+	}
+	owed("by its payment", p, 2000, 3)
+	owed("by the other", q, 0, 3)
+	b.review(opened[0].ID)
+
+	more := p
+	more.payment = newID()
+	var third refunds.Refund
+	_, err = b.store.Open(b.ctx, []refunds.OpenRequest{more.open()}, refunds.Opening([]refunds.OpenRequest{more.open()},
+		func(s refunds.OpenState, _ []*refunds.Refund) ([]*refunds.Refund, error) {
+			a, err := more.attempt(s.Payments[0].Refunded)
+			if err != nil {
+				return nil, err
+			}
+			a.Quote.Amount, a.Quote.Whole = 2000, 3236
+			r, err := refunds.NewRefund(refunds.Params{
+				ID: newID(), Leg: 2, ClientReference: p.reference, OrderID: p.order, PaymentID: more.payment,
+				Customer: "customer-1", Attempt: a,
+			}, b.stamp())
+			if err == nil {
+				third = *r
+			}
+			return []*refunds.Refund{r}, err
+		}))
+	b.ok(err)
+	owed("once another payment gives it", p, 0, 3)
+	b.review()
+	b.answer(third.ID, payment.OutcomeDeclined)
+	owed("once that failed", p, 0, 3)
+	b.review(third.ID)
 }
 
 // review checks which refunds need review.

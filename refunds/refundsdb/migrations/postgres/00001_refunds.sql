@@ -20,8 +20,6 @@ CREATE TABLE rk_refunds (
     -- The decision that it is of, and its place among the refunds of the reference.
     intent_id    TEXT COLLATE "C" NOT NULL,
     leg          INTEGER NOT NULL CONSTRAINT rk_refunds_leg_check CHECK (leg >= 0),
-    -- Other payments of the order give back parts of the same decision.
-    part         BOOLEAN NOT NULL,
     reference    TEXT COLLATE "C" NOT NULL,
     order_id     TEXT COLLATE "C" NOT NULL,
     payment_id   TEXT COLLATE "C" NOT NULL REFERENCES rk_refund_balance (payment_id),
@@ -29,6 +27,10 @@ CREATE TABLE rk_refunds (
     method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method NOT IN ('', 'original_method')),
     currency     TEXT NOT NULL,
     amount_minor BIGINT NOT NULL CONSTRAINT rk_refunds_amount_check CHECK (amount_minor >= 0),
+    -- What all payments of the order give back with it; 0 where it is no part of more.
+    whole_minor  BIGINT NOT NULL CONSTRAINT rk_refunds_whole_check CHECK (whole_minor >= 0),
+    -- What the provider could not carry, and the next refund of the payment gives.
+    carried_minor BIGINT NOT NULL,
     request      JSONB NOT NULL,
     quote        JSONB NOT NULL,
     status       TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refunds_status_check CHECK (status IN
@@ -51,7 +53,8 @@ CREATE TABLE rk_refunds (
 -- from refunding one reference at once.
 CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference, payment_id) WHERE status <> 'reversed';
 CREATE UNIQUE INDEX rk_refunds_leg_key ON rk_refunds (reference, leg) WHERE status <> 'reversed';
-CREATE INDEX rk_refunds_failed_parts ON rk_refunds (reference) WHERE status = 'failed' AND part;
+CREATE INDEX rk_refunds_owed_parts ON rk_refunds (reference)
+    WHERE status IN ('failed', 'reversed') AND whole_minor > 0;
 CREATE INDEX rk_refunds_by_reference ON rk_refunds (reference);
 CREATE INDEX rk_refunds_by_order ON rk_refunds (order_id, created_at DESC, id DESC);
 CREATE INDEX rk_refunds_newest ON rk_refunds (created_at DESC, id DESC);

@@ -22,8 +22,6 @@ CREATE TABLE rk_refunds (
     -- The decision that it is of, and its place among the refunds of the reference.
     intent_id    TEXT NOT NULL,
     leg          INTEGER NOT NULL CONSTRAINT rk_refunds_leg_check CHECK (leg >= 0),
-    -- Other payments of the order give back parts of the same decision.
-    part         BOOLEAN NOT NULL,
     reference    TEXT NOT NULL,
     order_id     TEXT NOT NULL,
     payment_id   TEXT NOT NULL REFERENCES rk_refund_balance (payment_id),
@@ -31,6 +29,10 @@ CREATE TABLE rk_refunds (
     method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method NOT IN ('', 'original_method')),
     currency     TEXT NOT NULL,
     amount_minor INTEGER NOT NULL CONSTRAINT rk_refunds_amount_check CHECK (amount_minor >= 0),
+    -- What all payments of the order give back with it; 0 where it is no part of more.
+    whole_minor  INTEGER NOT NULL CONSTRAINT rk_refunds_whole_check CHECK (whole_minor >= 0),
+    -- What the provider could not carry, and the next refund of the payment gives.
+    carried_minor INTEGER NOT NULL,
     request      TEXT NOT NULL,
     quote        TEXT NOT NULL,
     status       TEXT NOT NULL CONSTRAINT rk_refunds_status_check CHECK (status IN
@@ -53,7 +55,8 @@ CREATE TABLE rk_refunds (
 -- from refunding one reference at once.
 CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference, payment_id) WHERE status <> 'reversed';
 CREATE UNIQUE INDEX rk_refunds_leg_key ON rk_refunds (reference, leg) WHERE status <> 'reversed';
-CREATE INDEX rk_refunds_failed_parts ON rk_refunds (reference) WHERE status = 'failed' AND part;
+CREATE INDEX rk_refunds_owed_parts ON rk_refunds (reference)
+    WHERE status IN ('failed', 'reversed') AND whole_minor > 0;
 CREATE INDEX rk_refunds_by_reference ON rk_refunds (reference);
 CREATE INDEX rk_refunds_by_order ON rk_refunds (order_id, created_at DESC, id DESC);
 CREATE INDEX rk_refunds_newest ON rk_refunds (created_at DESC, id DESC);
