@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -17,17 +19,22 @@ import (
 // post is a queue with a mail server that can be away, and a clock.
 type post struct {
 	*mailing.Queue
-	t     *testing.T
-	now   time.Time
-	away  bool
-	user  auth.User
-	box   mail.Outbox
-	tries int
+	t      *testing.T
+	now    time.Time
+	away   bool
+	onSend func() // nil: nothing
+	db     *sqlstore.DB
+	user   auth.User
+	box    mail.Outbox
+	tries  int
 }
 
 // Send implements mailing.Sender.
 func (p *post) Send(ctx context.Context, m mail.Message) error {
 	p.tries++
+	if p.onSend != nil {
+		p.onSend()
+	}
 	if p.away {
 		return errors.New("the mail server is away")
 	}
@@ -44,7 +51,7 @@ func newPost(t *testing.T, db *sqlstore.DB) *post {
 	if err := sqlstore.Migrate(t.Context(), db, mailing.Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	p := &post{t: t, now: time.Now(), user: auth.User{ID: "u1", Username: "ada", Email: "ada@example.com"}}
+	p := &post{t: t, db: db, now: time.Now(), user: auth.User{ID: "u1", Username: "ada", Email: "ada@example.com"}}
 	var err error
 	p.Queue, err = mailing.New(mailing.Config{
 		DB: db, Sender: p, BaseURL: "https://shop.example.com", Now: func() time.Time { return p.now },
@@ -121,7 +128,8 @@ func TestAResetOutlivesADayWithoutAMailServer(t *testing.T) {
 		p.now = p.now.Add(2 * time.Hour)
 		sent := p.work()
 		if len(sent) != 1 || !strings.Contains(sent[0].Text, "https://shop.example.com/account/reset?token=T") ||
-			!strings.Contains(sent[0].Text, "ada") || sent[0].Optional {
+			!strings.Contains(sent[0].Text, "We received a request to reset the password of the account ada.") ||
+			sent[0].Optional {
 			t.Errorf("sent is %+v", sent)
 		}
 	})
@@ -199,5 +207,59 @@ func TestMailsThatNobodyGetsAreDropped(t *testing.T) {
 func refuse(t *testing.T, p *post) {
 	if err := p.SetWants(t.Context(), "u1", false); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAMailOutlivesAFailedReadOfWhetherItIsWanted: it waits, and is sent when that is known.
+func TestAMailOutlivesAFailedReadOfWhetherItIsWanted(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		p.add("a", mailing.News)
+		p.rename("mail_refusals", "mail_refusals_away")
+		if sent := p.work(); len(sent) != 0 {
+			t.Fatalf("%d mails were sent without knowing whether they are wanted", len(sent))
+		}
+		p.rename("mail_refusals_away", "mail_refusals")
+		if n, _, _, err := p.Pending(t.Context()); err != nil || n != 1 {
+			t.Fatalf("%d mails wait, %v; want 1", n, err)
+		}
+		p.now = p.now.Add(time.Hour)
+		if sent := p.work(); len(sent) != 1 {
+			t.Errorf("%d mails were sent", len(sent))
+		}
+	})
+}
+
+// rename gives a table another name.
+func (p *post) rename(table, to string) {
+	p.t.Helper()
+	_, err := p.db.Writer().ExecContext(
+		p.t.Context(), "ALTER TABLE ? RENAME TO ?", p.db.Table(table), bun.Ident("rk_"+to),
+	)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TestAMailThatWasSentIsNotSentAgainWhenTheProcessStops: right after the server has taken it.
+func TestAMailThatWasSentIsNotSentAgainWhenTheProcessStops(t *testing.T) {
+	for name, away := range map[string]bool{"taken": false, "cut off": true} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, p *post) {
+				p.add("a", mailing.Security)
+				ctx, stop := context.WithCancel(t.Context())
+				p.away, p.onSend = away, stop
+				if _, err := p.Work(ctx, 1); err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				p.away, p.onSend = false, nil
+				if sent := p.work(); len(sent) != 1 {
+					t.Errorf("it was sent %d times", len(sent))
+				}
+				list, _, err := p.List(t.Context(), mailing.Sent, 1, 10)
+				if err != nil || len(list) != 1 || list[0].Attempts != 1 {
+					t.Errorf("%+v, %v", list, err)
+				}
+			})
+		})
 	}
 }

@@ -33,7 +33,7 @@ func (q *Queue) Work(ctx context.Context, limit int) (int, error) {
 			return n, err
 		}
 		err = q.send(ctx, row)
-		if ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil {
 			return n, errors.Join(ctx.Err(), q.finish(ctx, row, func(r *mailRow) {}))
 		}
 		if err := q.settle(ctx, row, err); err != nil {
@@ -87,8 +87,12 @@ func (q *Queue) send(ctx context.Context, row mailRow) error {
 		return errUnwanted
 	}
 	if row.Kind == News {
-		if wants, err := q.Wants(ctx, u.ID); err != nil || !wants {
-			return errors.Join(err, errUnwanted)
+		wants, err := q.Wants(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if !wants {
+			return errUnwanted
 		}
 	}
 	m, err := q.message(ctx, row, u)
@@ -120,9 +124,9 @@ func (q *Queue) message(ctx context.Context, row mailRow, u auth.User) (mail.Mes
 		c = Content{
 			Subject: resetSubject, Link: link, LinkText: "Choose a new password",
 			Lines: []string{
-				"Somebody, we hope you, wants to reset the password of the account " + u.Username +
+				"We received a request to reset the password of the account " + u.Username +
 					". Open this link within an hour to choose a new one.",
-				"If it was not you, do nothing: your password stays as it is.",
+				"If you did not request this, ignore this mail: your password stays as it is.",
 			},
 		}
 	}
