@@ -64,6 +64,9 @@ func fetchError(err error) error {
 	return errors.New("the partner's address cannot be reached")
 }
 
+// writeTimeout limits the write of how a fetch ended, which takes place also when the process stops.
+const writeTimeout = 5 * time.Second
+
 // FetchNow has the feed of a partner fetched at the next look.
 func (s *Service) FetchNow(ctx context.Context, id string) error {
 	return s.cfg.DB.Tx(ctx, "partner: fetch now", func(ctx context.Context, tx bun.IDB) error {
@@ -95,7 +98,7 @@ func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
 			run, ferr = s.Start(ctx, row.partner(), feed)
 		}
 	}
-	if ctx.Err() != nil {
+	if ferr != nil && ctx.Err() != nil {
 		return false, ctx.Err()
 	}
 	words := ""
@@ -126,8 +129,11 @@ func (s *Service) claimFetch(ctx context.Context) (row partnerRow, found bool, e
 	return row, found, err
 }
 
-// fetched notes how a fetch ended and when the next is, as the partner is now.
+// fetched notes how a fetch ended and when the next is, as the partner is now; also when the
+// process stops, so that a feed that was taken is not fetched twice.
 func (s *Service) fetched(ctx context.Context, was partnerRow, words string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	return s.cfg.DB.Tx(ctx, "partner: end fetch", func(ctx context.Context, tx bun.IDB) error {
 		row := partnerRow{ID: was.ID}
 		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {

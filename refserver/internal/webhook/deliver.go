@@ -59,7 +59,7 @@ func (s *Service) round(ctx context.Context, calls *sync.WaitGroup) error {
 				defer s.Wake() // a place is free
 				defer s.count(w.ID, -1)
 				if err := s.deliver(ctx, w, row); err != nil && ctx.Err() == nil {
-					s.cfg.Log.ErrorContext(ctx, "the result of a webhook is not written; it is sent again",
+					s.cfg.Log.ErrorContext(ctx, "the result of a webhook is not written; it will be sent again",
 						"endpoint", w.ID, "event_id", row.EventID, "error", err)
 				}
 			})
@@ -130,7 +130,7 @@ func (s *Service) deliver(ctx context.Context, w endpointRow, d deliveryRow) err
 	if err == nil {
 		a, err = s.send(ctx, w, d.EventID, body)
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return s.release(ctx, d)
 	}
 	now := s.cfg.Now()

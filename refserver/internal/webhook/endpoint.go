@@ -110,7 +110,9 @@ func (s *Service) checkURL(address string) error {
 		return &Invalid{"url", "The address must begin with https://."}
 	}
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !outbound.Public(a) {
-		return &Invalid{"url", "The address leads into a private network. WEBHOOK_PRIVATE_ADDRESSES allows that."}
+		return &Invalid{
+			"url", "The address leads into a private network. Enter one that can be reached from the internet.",
+		}
 	}
 	return nil
 }
@@ -156,7 +158,8 @@ func (s *Service) Endpoint(ctx context.Context, id string) (Endpoint, error) {
 }
 
 // Add makes an endpoint and returns its secret, which is shown once. With a since that is not
-// zero, it gets the events from then on; otherwise those that happen from now on.
+// zero, it gets the events from then on; otherwise those that happen from now on, and those of
+// just before that no process has fanned out yet.
 func (s *Service) Add(ctx context.Context, p Params, since time.Time) (Endpoint, string, error) {
 	p, err := s.check(p)
 	if err != nil {

@@ -2,6 +2,9 @@ package webhook
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -38,15 +41,33 @@ func (s *Service) Replay(ctx context.Context, id string, since time.Time) (Endpo
 	})
 }
 
-// ReplayDue carries a page of one replay out; more reports whether there was one.
+// ReplayDue carries a page of the replay of each enabled endpoint out; more reports whether there
+// was one. A replay that fails keeps no other from its turn, and that of a disabled endpoint
+// waits until it is enabled.
 func (s *Service) ReplayDue(ctx context.Context) (more bool, err error) {
 	var rows []endpointRow
-	err = s.cfg.DB.Read().NewSelect().Model(&rows).Where("replay_since IS NOT NULL").Order("replay_began", "id").
-		Limit(1).Scan(ctx)
-	if err != nil || len(rows) == 0 {
+	err = s.cfg.DB.Read().NewSelect().Model(&rows).Where("replay_since IS NOT NULL").
+		Where("disabled_at IS NULL").Order("replay_began", "id").Scan(ctx)
+	if err != nil {
 		return false, err
 	}
-	row := rows[0]
+	var failed error
+	for _, row := range rows {
+		if err := s.replayPageOf(ctx, row); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("webhook: replay of %s: %w", row.ID, err))
+		} else {
+			more = true
+		}
+	}
+	if more && failed != nil && ctx.Err() == nil {
+		s.cfg.Log.ErrorContext(ctx, "a replay failed, will try again", "error", failed)
+		failed = nil
+	}
+	return more, failed
+}
+
+// replayPageOf carries the next page of a replay out.
+func (s *Service) replayPageOf(ctx context.Context, row endpointRow) error {
 	for _, stream := range Streams() {
 		at := row.ReplayPlaces.V[stream]
 		if at.Done {
@@ -54,12 +75,12 @@ func (s *Service) ReplayDue(ctx context.Context) (more bool, err error) {
 		}
 		page, err := s.read(ctx, row, stream, at)
 		if err != nil {
-			return false, err
+			return err
 		}
 		next := place{After: page.Next, Done: len(page.Events) < replayPage}
-		return true, s.repeat(ctx, row, stream, page.Events, next)
+		return s.repeat(ctx, row, stream, page.Events, next)
 	}
-	return true, s.repeat(ctx, row, "", nil, place{})
+	return s.repeat(ctx, row, "", nil, place{})
 }
 
 // read returns the next events of a replay. What is committed later is fanned out later, and
@@ -81,7 +102,11 @@ func (s *Service) repeat(
 ) error {
 	err := s.cfg.DB.Tx(ctx, "webhook: replay", func(ctx context.Context, tx bun.IDB) error {
 		row := endpointRow{ID: was.ID}
-		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+		err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // deleted meanwhile
+		}
+		if err != nil {
 			return err
 		}
 		if !row.ReplayBegan.Time().Equal(was.ReplayBegan.Time()) ||
@@ -109,7 +134,7 @@ func (s *Service) repeat(
 				return err
 			}
 		}
-		_, err := tx.NewUpdate().Model(&row).WherePK().
+		_, err = tx.NewUpdate().Model(&row).WherePK().
 			Column("replay_since", "replay_began", "replay_places").Exec(ctx)
 		return err
 	})

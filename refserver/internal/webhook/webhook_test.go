@@ -137,7 +137,11 @@ func TestASlowReceiverDelaysNoOther(t *testing.T) {
 func TestASubscriberAddedLaterCatchesUp(t *testing.T) {
 	each(t, func(t *testing.T, s *shop) {
 		s.run(s.hooks.Run, s.events.Run)
-		s.buy(3)
+		// Those that are not fanned out yet would come to who is added later, too.
+		first := receive(t, nil)
+		s.add(first.URL)
+		before := s.buy(3)
+		testreq.Until(t, "those before the date are fanned out", func() bool { return first.has(before) })
 		since := time.Now()
 		ids := s.buy(4)
 		r := receive(t, nil)
