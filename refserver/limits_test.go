@@ -171,7 +171,10 @@ func TestARequestEndsInTimeAndAStreamDoesNot(t *testing.T) {
 		{"a page requested as a stream", http.MethodGet, "/", "text/event-stream", true},
 		{"a checkout requested as a stream", http.MethodPost, "/checkout", "text/event-stream", true},
 		{"another method", http.MethodPost, "/admin/dashboard/stream", "text/event-stream", true},
-		{"the stream", http.MethodGet, "/admin/dashboard/stream", "text/event-stream", false},
+		{"the dashboard's stream", http.MethodGet, "/admin/dashboard/stream", "text/event-stream", false},
+		{"the notices' stream", http.MethodGet, "/notifications/stream", "text/event-stream", false},
+		{"the file of an export", http.MethodGet, "/admin/operations/7/file", "", false},
+		{"the page of an export", http.MethodGet, "/admin/operations/7", "", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := httptest.NewRequest(tc.method, tc.path, nil)

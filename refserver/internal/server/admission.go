@@ -91,11 +91,15 @@ func (a *admission) handler(next http.Handler) http.Handler {
 
 // of is how a request is admitted, nil for one that costs little.
 func (a *admission) of(r *http.Request) func(context.Context, string) (func(), error) {
-	switch {
-	case web.IsStream(r):
+	switch web.StreamOf(r) {
+	case web.Dashboard:
 		return a.streams.enter
-	case web.IsNoticeStream(r):
+	case web.Notices:
 		return a.notices.enter
+	case web.Download:
+		return a.places(a.exports)
+	}
+	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead: // which runs what a GET runs
 		return nil
 	case isExport(r.URL.Path):

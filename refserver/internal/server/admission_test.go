@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
 // shop is a handler behind the admission, of which every answer takes a second
@@ -243,6 +244,7 @@ func TestAHeadRequestIsAdmittedAsAGet(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/admin/orders", "/admin/reconciliation.csv", "/admin/dashboard/stream", "/api/orders",
+		"/notifications/stream", "/admin/operations/7/file",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			if a.of(httptest.NewRequest(method, path, nil)) == nil {
@@ -250,4 +252,53 @@ func TestAHeadRequestIsAdmittedAsAGet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWhatLastsLongTakesNoPlaceOfSearches: streams and downloads have places of their own, and
+// each kind its own, so that open pages keep no dashboard from its stream.
+func TestWhatLastsLongTakesNoPlaceOfSearches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, err := newAdmission()
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside, leave := context.WithCancel(t.Context())
+		h := a.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if web.IsStream(r) {
+				<-inside.Done()
+			}
+		}))
+		get := func(account, path string) int {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r.WithContext(auth.WithUser(t.Context(), auth.User{ID: account})))
+			return w.Code
+		}
+		var open sync.WaitGroup
+		for path, n := range map[string]int{
+			"/notifications/stream": streamsOfAccount, "/admin/dashboard/stream": streamsOfAccount,
+			"/admin/operations/7/file": exportsOfAccount,
+		} {
+			for range n {
+				open.Go(func() {
+					if code := get("ada", path); code != http.StatusOK {
+						t.Errorf("%s is answered %d", path, code)
+					}
+				})
+			}
+		}
+		synctest.Wait()
+		for range searchesAtOnce() {
+			if code := get("ada", "/admin/orders"); code != http.StatusOK {
+				t.Errorf("a search while all streams are open is answered %d", code)
+			}
+		}
+		for _, path := range []string{"/notifications/stream", "/admin/dashboard/stream"} {
+			if code := get("ada", path); code != http.StatusTooManyRequests {
+				t.Errorf("one more of %s is answered %d", path, code)
+			}
+		}
+		leave()
+		open.Wait()
+	})
 }

@@ -22,12 +22,6 @@ func (s *server) dashboardRoutes() {
 
 const streamPath = "/admin/dashboard/stream"
 
-// IsStream reports whether the answer to r lasts longer than a request
-// may take. It goes by the route: what a client accepts is the client's word.
-func IsStream(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.URL.Path == streamPath
-}
-
 // Figures reads what a dashboard shows from the database, the same for all
 // processes: *observabilitydb.Reader does.
 type Figures interface {

@@ -26,12 +26,6 @@ func (s *server) notificationRoutes() {
 	s.use("POST /admin/mail/{id}/resend", endpoint.ResendMail, s.resendMail)
 }
 
-// IsNoticeStream reports whether a request is for the live number of notices, which every page
-// of the shop asks for.
-func IsNoticeStream(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.URL.Path == noticeStreamPath
-}
-
 // notificationsBody is a page of one's notices.
 type notificationsBody struct {
 	Notices []notice.Message

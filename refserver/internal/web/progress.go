@@ -54,7 +54,7 @@ func (s *server) viewOf(o progress.Operation) operationView {
 		v.Left = about(left)
 	}
 	if o.State == progress.Done && o.HasFile {
-		v.File, v.Expires = "/admin/operations/"+o.ID+"/file", o.FinishedAt.Add(progress.FileLasts)
+		v.File, v.Expires = operationsPath+o.ID+"/file", o.FinishedAt.Add(progress.FileLasts)
 	}
 	switch o.Kind {
 	case partner.Operation:
@@ -101,10 +101,13 @@ func (s *server) operation(w http.ResponseWriter, r *http.Request) error {
 	return s.page(w, r, "admin_operation", strconv.Itoa(o.Percent)+" %, "+o.Title, s.viewOf(o))
 }
 
-// operationFile sends a file. One that breaks off ends the connection, so that half of it is
-// not mistaken for the whole.
+// operationsPath is where operations are; their files are below it.
+const operationsPath = "/admin/operations/"
+
+// operationFile sends a file, for as long as its reader keeps taking it. One that breaks off ends
+// the connection, so that half of it is not mistaken for the whole.
 func (s *server) operationFile(w http.ResponseWriter, r *http.Request) error {
-	file := &csvDownload{w: w}
+	file := &csvDownload{w: w, slow: http.NewResponseController(w)}
 	err := s.Endpoints.OperationFile(r.Context(), user(r), r.PathValue("id"), file, func(name string) {
 		file.name = name
 	})
@@ -119,7 +122,7 @@ func (s *server) cancelOperation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/admin/operations/"+o.ID, "")
+	return s.redirect(w, r, operationsPath+o.ID, "")
 }
 
 // exporting goes to the page that shows how far an export is.
@@ -127,7 +130,7 @@ func (s *server) exporting(w http.ResponseWriter, r *http.Request, o progress.Op
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/admin/operations/"+o.ID, "")
+	return s.redirect(w, r, operationsPath+o.ID, "")
 }
 
 // The filter of an export is in its address, as it is in that of the list.

@@ -122,6 +122,7 @@ type csvDownload struct {
 	w     http.ResponseWriter
 	name  string
 	begun bool
+	slow  *http.ResponseController // nil: the whole answer has one deadline; else each piece has its own
 }
 
 // Write implements io.Writer.
@@ -130,6 +131,11 @@ func (d *csvDownload) Write(b []byte) (int, error) {
 		d.begun = true
 		d.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 		d.w.Header().Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
+	}
+	if d.slow != nil {
+		if err := d.slow.SetWriteDeadline(time.Now().Add(downloadSlack)); err != nil {
+			return 0, err
+		}
 	}
 	return d.w.Write(b)
 }

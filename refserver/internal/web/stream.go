@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,7 +17,42 @@ const (
 	streamLasts = 5 * time.Minute
 	streamSlack = 10 * time.Second // to write one piece
 	pieceWithin = 30 * time.Second // to read one
+
+	downloadSlack = time.Minute // for a reader to take a piece of a file
 )
+
+// Stream is an answer that lasts longer than a request may take.
+type Stream string
+
+// The streams. NoStream is any other answer.
+const (
+	NoStream  Stream = ""
+	Dashboard Stream = "dashboard" // its changing part, live
+	Notices   Stream = "notices"   // their number, live, for every page of the shop
+	Download  Stream = "download"  // the file of an operation, as fast as its reader takes it
+)
+
+// StreamOf returns which stream a request asks for. It goes by the route: what a client accepts
+// is the client's word.
+func StreamOf(r *http.Request) Stream {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead { // which runs what a GET runs
+		return NoStream
+	}
+	switch r.URL.Path {
+	case streamPath:
+		return Dashboard
+	case noticeStreamPath:
+		return Notices
+	}
+	if rest, ok := strings.CutPrefix(r.URL.Path, operationsPath); ok && strings.HasSuffix(rest, "/file") {
+		return Download
+	}
+	return NoStream
+}
+
+// IsStream reports whether the answer to r lasts longer than a request may take. Each stream
+// limits itself.
+func IsStream(r *http.Request) bool { return StreamOf(r) != NoStream }
 
 // dashboardStream sends the changing part of the dashboard as server-sent
 // events, when it has changed. It is read once for all who look at the same
