@@ -6,6 +6,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/export"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/refserver/internal/quality"
 )
@@ -58,7 +59,8 @@ func (s *App) operationLoops(add addLoop) error {
 	return nil
 }
 
-// forgetOperations removes the files of exports after a day, and exports after ninety.
+// forgetOperations removes the files of exports after a day, and exports and partners' feeds
+// after ninety. Runs of scenarios stay: they are the record of what was measured.
 func (s *App) forgetOperations(ctx context.Context) (int, error) {
-	return s.Progress.CleanUp(ctx, export.Operation)
+	return s.Progress.CleanUp(ctx, export.Operation, partner.Operation)
 }

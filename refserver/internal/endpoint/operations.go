@@ -65,7 +65,7 @@ func (e *Endpoints) ExportOrders(ctx context.Context, by auth.User, p HistoryPar
 	if err != nil {
 		return progress.Operation{}, err
 	}
-	return e.d.Exports.Start(ctx, by.ID, export.Params{Source: export.Orders, Orders: &q})
+	return e.startExport(ctx, by, export.Params{Source: export.Orders, Orders: &q})
 }
 
 // ExportReturns starts an export of all returns that match.
@@ -80,7 +80,7 @@ func (e *Endpoints) ExportReturns(ctx context.Context, by auth.User, p ListParam
 	if _, q, err = e.returnQuery(p, q); err != nil {
 		return progress.Operation{}, err
 	}
-	return e.d.Exports.Start(ctx, by.ID, export.Params{Source: export.Returns, Returns: &q})
+	return e.startExport(ctx, by, export.Params{Source: export.Returns, Returns: &q})
 }
 
 // ExportAudit starts an export of all entries of the audit that match.
@@ -89,7 +89,16 @@ func (e *Endpoints) ExportAudit(ctx context.Context, by auth.User, q audit.Query
 		return progress.Operation{}, err
 	}
 	q.After, q.Limit = "", 0
-	return e.d.Exports.Start(ctx, by.ID, export.Params{Source: export.Audit, Audit: &q})
+	return e.startExport(ctx, by, export.Params{Source: export.Audit, Audit: &q})
+}
+
+func (e *Endpoints) startExport(ctx context.Context, by auth.User, p export.Params) (progress.Operation, error) {
+	o, err := e.d.Exports.Start(ctx, by.ID, p)
+	if errors.Is(err, progress.ErrBusy) {
+		err = problem.New(http.StatusConflict, "BUSY",
+			"An export of yours is still being written. Wait until it is ready, or cancel it.")
+	}
+	return o, err
 }
 
 // exportNeeds is what somebody must be permitted to fetch an export: what it took to start it.
@@ -166,7 +175,7 @@ func operationError(err error) error {
 		return problem.New(
 			http.StatusForbidden,
 			"NOT_HERE",
-			"Scenarios are not run in this shop: SCENARIOS_IN_PRODUCTION is not set.",
+			"Quality scenarios can't be run in this shop. Ask its operator to allow them.",
 		)
 	}
 	return err

@@ -79,7 +79,8 @@ func FileName(o progress.Operation) string {
 	return p.Source + "-" + o.StartedAt.UTC().Format(time.DateOnly) + ".csv"
 }
 
-// Start stores an export, which Kind carries out.
+// Start stores an export, which Kind carries out. Each owner has one at a time: it returns
+// progress.ErrBusy while another one of theirs is not finished.
 func (s *Service) Start(ctx context.Context, ownerID string, p Params) (progress.Operation, error) {
 	from, err := s.source(p)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *Service) Start(ctx context.Context, ownerID string, p Params) (progress
 	return s.cfg.Operations.Start(ctx, progress.Params{
 		Kind: Operation, Title: "Export of " + map[string]string{
 			Orders: "orders", Returns: "returns", Audit: "the audit",
-		}[p.Source], OwnerID: ownerID, Total: total, Params: p,
+		}[p.Source], OwnerID: ownerID, Serial: Operation + " of " + ownerID, Total: total, Params: p,
 	})
 }
 

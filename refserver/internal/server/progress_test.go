@@ -141,6 +141,23 @@ func TestAnExportBelongsToWhoStartedIt(t *testing.T) {
 	b.signInAs("alice", "correct horse").get(mine+"/file").want(t, http.StatusNotFound)
 }
 
+// TestAnAccountHasOneExportAtATime: another account has its own, and it may start the next when
+// the first is ready or canceled.
+func TestAnAccountHasOneExportAtATime(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	sue, sam := b.withRole("sue", auth.Support), b.withRole("sam", auth.Support)
+	first := sue.exporting("/admin/orders/export")
+	sue.form("/admin/returns/export", nil).want(t, http.StatusConflict, "still being written", "cancel it")
+	sam.exporting("/admin/orders/export")
+	sue.form(first+"/cancel", nil).want(t, http.StatusFound)
+	if _, err := b.Progress.WorkDue(t.Context(), b.Exports.Kind()); err != nil { // sam's
+		t.Fatal(err)
+	}
+	b.exported(sue, "/admin/returns/export")
+	b.exported(sue, "/admin/returns/export")
+}
+
 func TestACanceledExportIsInTheAudit(t *testing.T) {
 	t.Parallel()
 	b := open(t)

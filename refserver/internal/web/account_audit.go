@@ -34,8 +34,10 @@ type logView struct {
 }
 
 // logKinds are what entries are about, for the choice.
-var logKinds = []string{"account", "product", "flash_sale", "policy", "settings", "feature", "partner", "key", "export",
-	"approval", "operation"}
+var logKinds = []string{
+	"account", "product", "flash_sale", "policy", "settings", "feature", "partner", "key", "webhook", "export",
+	"approval", "operation",
+}
 
 func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
 	query, filter, err := s.logQuery(r)
