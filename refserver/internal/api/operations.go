@@ -98,6 +98,7 @@ func (a *API) runScenario(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	return http.StatusAccepted, map[string]any{
-		"success": true, "operation_id": o.ID, "message": "It runs. Its progress is at /api/progress/" + o.ID + ".",
+		"success": true, "operation_id": o.ID,
+		"message": "The scenario has started. Its progress is at /api/progress/" + o.ID + ".",
 	}, nil
 }

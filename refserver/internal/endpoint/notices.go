@@ -134,5 +134,5 @@ func (e *Endpoints) ResendMail(ctx context.Context, by auth.User, id string) (st
 	if errors.Is(err, mailing.ErrNotFound) {
 		return "", problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such mail that was given up.")
 	}
-	return "The mail is sent again.", err
+	return "The mail will be sent again.", err
 }

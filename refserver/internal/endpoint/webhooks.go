@@ -177,7 +177,7 @@ func (e *Endpoints) ActOnWebhook(ctx context.Context, by auth.User, id, action s
 		message = "A test is on its way. Its result is among the deliveries."
 		_, err = e.d.Webhooks.Ping(ctx, id)
 	case ResendWebhook:
-		message = "All dead letters are sent again."
+		message = "All dead letters will be sent again."
 		err = e.d.Webhooks.ResendDead(ctx, id)
 	}
 	return message, webhookProblem(err)
@@ -188,7 +188,7 @@ func (e *Endpoints) ResendDelivery(ctx context.Context, by auth.User, id, eventI
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return "", err
 	}
-	return "The event is sent again.", webhookProblem(e.d.Webhooks.Resend(ctx, id, eventID))
+	return "The event will be sent again.", webhookProblem(e.d.Webhooks.Resend(ctx, id, eventID))
 }
 
 // ReplayParams says since when events are sent again.
@@ -209,7 +209,7 @@ func (e *Endpoints) ReplayWebhook(ctx context.Context, by auth.User, id string, 
 		return "", err
 	}
 	_, err = e.d.Webhooks.Replay(ctx, id, since)
-	return "All events since " + since.Format("2 January 2006") + " are sent again.", webhookProblem(err)
+	return "All events since " + since.Format("2 January 2006") + " will be sent again.", webhookProblem(err)
 }
 
 // webhookProblem says what is wrong with what was sent about a webhook; nil for nil.

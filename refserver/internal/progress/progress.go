@@ -178,7 +178,7 @@ func (s *Service) Start(ctx context.Context, p Params) (Operation, error) {
 	r := row{
 		ID: id.String(), Kind: p.Kind, Title: p.Title, OwnerID: p.OwnerID, RequestHash: p.RequestHash,
 		Params: sqldb.AsJSON(json.RawMessage(params)), Input: p.Input, Result: sqldb.AsJSON(json.RawMessage("{}")),
-		State: Running, Total: p.Total, Message: cmp.Or(p.Message, "It begins in a moment."),
+		State: Running, Total: p.Total, Message: cmp.Or(p.Message, "Waiting to start."),
 		StartedAt: sqldb.At(s.cfg.Now()),
 	}
 	r.Release()

@@ -177,7 +177,7 @@ func (s *Service) claim(ctx context.Context, k Kind, id string) (*Task, Operatio
 		case !r.BegunAt.IsZero() && !k.Resumes:
 			r.finish(Interrupted, "The process that ran it was stopped. Start it again.", now)
 		case r.Failures >= maxFailures:
-			r.finish(Failed, "It failed again and again; the log says why.", now)
+			r.finish(Failed, "It failed too often. Start it again, and tell the operator if that fails too.", now)
 		default:
 			mine = true
 			if r.BegunAt.IsZero() {

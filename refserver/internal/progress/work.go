@@ -45,7 +45,7 @@ func (s *Service) work(ctx context.Context, k Kind, id string, later bool) (Oper
 
 // giveUp ends an operation that is not tried again.
 func (s *Service) giveUp(ctx context.Context, t *Task, cause error) (Operation, error) {
-	state, message := Failed, "It could not be carried out; the log says why."
+	state, message := Failed, "It could not be completed. Start it again."
 	if ctx.Err() != nil {
 		state, message, cause = Interrupted, "The shop was stopped meanwhile. Start it again.", nil
 	}
