@@ -36,7 +36,7 @@ type logView struct {
 // logKinds are what entries are about, for the choice.
 var logKinds = []string{
 	"account", "product", "flash_sale", "policy", "settings", "feature", "partner", "key", "webhook", "export",
-	"approval", "operation",
+	"approval", "operation", "mail", "discrepancy",
 }
 
 func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
