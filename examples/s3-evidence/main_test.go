@@ -100,7 +100,7 @@ func TestAFailureIsNoMissingPhoto(t *testing.T) {
 	}
 }
 
-func TestTheProgram(t *testing.T) {
+func TestOutput(t *testing.T) {
 	t.Setenv("S3_ENDPOINT", "")
 	var out strings.Builder
 	if err := run(context.Background(), &out); err != nil {
