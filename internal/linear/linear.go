@@ -5,7 +5,9 @@
 package linear
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -26,6 +28,8 @@ type Model[S comparable] struct {
 	Random func(r *rand.Rand) string
 	// Step returns the state after the operation, and its answer.
 	Step func(s S, op string) (next S, answer string)
+
+	budget time.Duration // to judge a history, each time; 0 means checkTime
 }
 
 // Object is under test. Do carries out one operation. An error means that its outcome
@@ -42,12 +46,16 @@ type Program [][]string
 const Cut = "cut "
 
 const (
-	clients   = 3
-	longest   = 4   // operations of a client
-	attempts  = 60  // runs that a smaller program has to show its bad history
-	replays   = 300 // runs of a program that is replayed
-	unknown   = "unknown"
-	checkTime = 10 * time.Second // of one history; those here take microseconds
+	clients  = 3
+	longest  = 4   // operations of a client
+	attempts = 60  // runs that a smaller program has to show its bad history
+	replays  = 300 // runs of a program that is replayed
+	unknown  = "unknown"
+	// checkTime is for one history, and less than a case may be without progress. Those
+	// here take microseconds, so that a busy machine is all that can use it up: a history
+	// is judged checks times before it counts as undecided.
+	checkTime = 5 * time.Second
+	checks    = 3
 )
 
 // Search runs random programs on fresh objects until one has a bad history, which it
@@ -57,7 +65,11 @@ func Search[S comparable](t *suite.T, m Model[S], fresh func() Object, replay st
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range programs {
 		p := random(r, m)
-		if bad := run(t, m, fresh(), p); bad != nil {
+		switch bad, err := run(t, m, fresh(), p); {
+		case err != nil:
+			t.Screen(fmt.Sprintf("%v (seed %d):\n%s", err, seed, printed(finding{p, bad}, replay)))
+			return
+		case bad != nil:
 			t.Screen(fmt.Sprintf("no order of these calls explains the answers (seed %d):\n%s", seed,
 				printed(shrunk(t, m, fresh, p, bad), replay)))
 			return
@@ -68,7 +80,11 @@ func Search[S comparable](t *suite.T, m Model[S], fresh func() Object, replay st
 // Replay runs a program until it has a bad history, a few hundred times at most.
 func Replay[S comparable](t *suite.T, m Model[S], fresh func() Object, p Program, replay string) {
 	for range replays {
-		if bad := run(t, m, fresh(), p); bad != nil {
+		switch bad, err := run(t, m, fresh(), p); {
+		case err != nil:
+			t.Screen(err.Error() + ":\n" + printed(finding{p, bad}, replay))
+			return
+		case bad != nil:
 			t.Screen("no order of these calls explains the answers:\n" + printed(finding{p, bad}, replay))
 			return
 		}
@@ -89,8 +105,9 @@ func random[S comparable](r *rand.Rand, m Model[S]) Program {
 	return p
 }
 
-// run returns the history of the program if it is bad, and nil if it is good.
-func run[S comparable](t *suite.T, m Model[S], o Object, p Program) []porcupine.Operation {
+// run returns the history of the program if it is bad, and nil if it is good. A history
+// that was not decided comes with errUndecided.
+func run[S comparable](t *suite.T, m Model[S], o Object, p Program) ([]porcupine.Operation, error) {
 	var clock atomic.Int64
 	histories := make([][]porcupine.Operation, len(p))
 	t.AtOnce(len(p), func(i int) {
@@ -109,11 +126,22 @@ func run[S comparable](t *suite.T, m Model[S], o Object, p Program) []porcupine.
 			history[i].Return = end
 		}
 	}
-	if porcupine.CheckOperationsTimeout(checker(m), history, checkTime) == porcupine.Illegal {
-		return history
+	for range checks {
+		judged := t.Call("the check of a history")
+		result := porcupine.CheckOperationsTimeout(checker(m), history, cmp.Or(m.budget, checkTime))
+		judged()
+		switch result {
+		case porcupine.Ok:
+			return nil, nil
+		case porcupine.Illegal:
+			return history, nil
+		}
 	}
-	return nil
+	return history, errUndecided
 }
+
+var errUndecided = errors.New("whether an order of these calls explains the answers was not decided in time, so " +
+	"nothing is known of the store; take a smaller program, or a model with fewer states")
 
 func do(t *suite.T, o Object, op string, delay int) string {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -170,7 +198,7 @@ func shrunk[S comparable](
 		again = false
 		for _, smaller := range without(f.program) {
 			for range attempts {
-				if bad := run(t, m, fresh(), smaller); bad != nil {
+				if bad, err := run(t, m, fresh(), smaller); bad != nil && err == nil {
 					f, again = finding{smaller, bad}, true
 					break
 				}

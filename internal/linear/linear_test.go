@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -68,7 +71,10 @@ func TestARaceIsShrunkAndPrinted(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 1))
 		for range 2000 {
 			p := random(r, counter)
-			bad := run(s, counter, fresh(), p)
+			bad, err := run(s, counter, fresh(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if bad == nil {
 				continue
 			}
@@ -106,6 +112,44 @@ func TestWhatIsNotKnownMayHaveItsEffectLater(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if got := porcupine.CheckOperations(checker(counter), c.history); got != c.want {
 				t.Errorf("linearizable: %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+const undecidedKey = "LINEAR_UNDECIDED"
+
+// TestUndecided is run by the test below, in a process of its own.
+func TestUndecided(t *testing.T) {
+	over := make(chan struct{})
+	defer close(over)
+	slow := counter
+	slow.budget, slow.Step = time.Millisecond, func(s int, _ string) (int, string) {
+		<-over
+		return s, ""
+	}
+	fresh := func() Object { return &register{} }
+	switch os.Getenv(undecidedKey) {
+	case "search":
+		linear(t, func(t *suite.T) { Search(t, slow, fresh, "replay(t", 3) })
+	case "replay":
+		linear(t, func(t *suite.T) { Replay(t, slow, fresh, Program{{"add"}, {"read"}}, "replay(t") })
+	}
+}
+
+func TestAHistoryThatIsNotDecidedIsAFailure(t *testing.T) {
+	for _, how := range []string{"search", "replay"} {
+		t.Run(how, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestUndecided$")
+			cmd.Env = append(os.Environ(), undecidedKey+"="+how)
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				t.Fatalf("it passes:\n%s", out)
+			}
+			for _, want := range []string{"was not decided in time", "func TestHistory(", "// client 0"} {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("it does not say %q:\n%s", want, out)
+				}
 			}
 		})
 	}
