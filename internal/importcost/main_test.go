@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +35,30 @@ func TestCompareNamesEachPackageThatCostsSomethingElse(t *testing.T) {
 	for i := range want {
 		if !strings.HasPrefix(found[i], want[i]) {
 			t.Errorf("line %d is %q, want one that begins with %q", i, found[i], want[i])
+		}
+	}
+}
+
+// The program stands outside the module: a folder in it would be listed and vetted by
+// whatever runs at the same time.
+func TestProgramsAreBuiltForThePlatformNamedOutsideTheModule(t *testing.T) {
+	t.Setenv("GOOS", "plan9")
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratch := t.TempDir()
+	const program = "package main\n\nimport _ \"github.com/returnkit/returnkit/orders/money\"\n\nfunc main() {}\n"
+	if n, err := size(root, scratch, program); err != nil || n == 0 {
+		t.Fatalf("size %d, %v", n, err)
+	}
+	built, err := exec.Command("go", "version", "-m", filepath.Join(scratch, "program")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, built)
+	}
+	for _, setting := range []string{"GOOS=" + goos, "GOARCH=" + goarch, "CGO_ENABLED=0"} {
+		if !strings.Contains(string(built), setting) {
+			t.Errorf("the program is not built with %s:\n%s", setting, built)
 		}
 	}
 }

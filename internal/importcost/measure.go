@@ -16,6 +16,9 @@ import (
 	"strings"
 )
 
+// The platform that costs are measured for.
+const goos, goarch = "linux", "amd64"
+
 // listed is what the go command says of a package.
 type listed struct {
 	ImportPath string
@@ -27,6 +30,11 @@ type listed struct {
 		Path string
 		Main bool
 	}
+}
+
+// target is the environment of a build for the platform that the document names, on any.
+func target() []string {
+	return append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 }
 
 // moduleRoot is the folder of the module that the command is run in.
@@ -41,7 +49,7 @@ func measure(root string) ([]cost, error) {
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := os.MkdirTemp(root, ".importcost-")
+	scratch, err := os.MkdirTemp("", "importcost-")
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +78,7 @@ func measure(root string) ([]cost, error) {
 // list returns all packages of a build of the module, and the module's path.
 func list(root string) (map[string]listed, string, error) {
 	cmd := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Name,Standard,Deps,Export,Module", "./...")
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, target()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -177,7 +185,7 @@ func size(root, scratch, program string) (int64, error) {
 		return 0, err
 	}
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, main)
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, target()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("%w\n%s", err, out)
 	}

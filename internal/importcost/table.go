@@ -20,8 +20,8 @@ const head = `# What an import costs
 Made by ` + "`go run ./internal/importcost -write`" + `, and compared in CI. Modules and packages are
 those of a build besides the standard library; ours are among the packages. The size is how
 much larger a program is that keeps every exported name of the package, with its methods,
-than one that does nothing (on linux/amd64, symbols stripped): an upper bound, since the linker
-leaves out what a program does not use.
+than one that does nothing (on ` + goos + "/" + goarch + ` without cgo, symbols stripped): an
+upper bound, since the linker leaves out what a program does not use.
 
 | package | modules | packages | size |
 | --- | ---: | ---: | ---: |
