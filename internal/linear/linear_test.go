@@ -2,6 +2,7 @@ package linear
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -29,9 +30,10 @@ var counter = Model[int]{
 }
 
 type register struct {
-	mu   sync.Mutex
-	n    int
-	racy bool
+	mu    sync.Mutex
+	n     int
+	racy  bool
+	fails bool // an addition
 }
 
 func (c *register) Do(ctx context.Context, op string) (string, error) {
@@ -41,6 +43,9 @@ func (c *register) Do(ctx context.Context, op string) (string, error) {
 		return "", err
 	}
 	n := c.n
+	if op == "add" && c.fails {
+		return "", errors.New("database is locked")
+	}
 	if op == "add" {
 		if c.racy {
 			c.mu.Unlock()
@@ -89,6 +94,23 @@ func TestARaceIsShrunkAndPrinted(t *testing.T) {
 			return
 		}
 		t.Error("no program of 2000 finds the race")
+	})
+}
+
+func TestAnErrorOfACallThatWasNotCutOffIsShrunkAndPrinted(t *testing.T) {
+	linear(t, func(s *suite.T) {
+		fresh := func() Object { return &register{fails: true} }
+		p := Program{{"read", "add", "cut add"}, {"read"}}
+		bad, err := run(s, counter, fresh(), p)
+		if err != nil || bad == nil {
+			t.Fatalf("history %v, %v; want a bad one", bad, err)
+		}
+		text := printed(shrunk(s, counter, fresh, p, bad), "replay(t, newCounter")
+		for _, want := range []string{"[][]string{\n\t\t{\"add\"},\n\t})", "add: error: database is locked"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("it does not say %q:\n%s", want, text)
+			}
+		}
 	})
 }
 

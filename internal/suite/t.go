@@ -1,8 +1,11 @@
 package suite
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -247,5 +250,25 @@ func (t *T) Equal(what string, got, want any) {
 		t.failed(what + lines[0])
 	default:
 		t.failed(what + ":\n" + strings.Join(lines, "\n"))
+	}
+}
+
+// Ended makes the calls in a context that has ended, one for each method of the
+// interface, and fails the case for one that does not return the context's error, and
+// for a method without a call.
+func (t *T) Ended(iface reflect.Type, calls map[string]func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range iface.NumMethod() {
+		name := iface.Method(i).Name
+		call, ok := calls[name]
+		if !ok {
+			t.Errorf("the suite does not call %s in a context that has ended", name)
+			continue
+		}
+		if err := call(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s in a context that has ended: error %v, want context.Canceled", name, err)
+		}
 	}
 }
