@@ -13,7 +13,7 @@ import (
 
 // mark returns a page with what is wrong with the form that was sent to action: a summary at the
 // top, which takes the focus and leads to the fields, the fields marked and described for those who
-// do not see the page, and what was typed.
+// do not see the page, and what was typed, but for what is private.
 func (s *server) mark(page []byte, action string, f *refusal) ([]byte, error) {
 	root, err := html.Parse(bytes.NewReader(page))
 	if err != nil {
@@ -23,7 +23,9 @@ func (s *server) mark(page []byte, action string, f *refusal) ([]byte, error) {
 	if main == nil || find(main, func(n *html.Node) bool { return attr(n, "id") == "mistakes" }) != nil {
 		return page, nil // it says so itself
 	}
-	dropNotes(main)
+	if f.shown {
+		dropNotes(main)
+	}
 	wrong := f.mistakes()
 	form := formFor(main, action, f.form)
 	if form != nil {
@@ -50,21 +52,8 @@ func (s *server) mark(page []byte, action string, f *refusal) ([]byte, error) {
 	if err := html.Render(&out, root); err != nil {
 		return nil, fmt.Errorf("write the page of a refused form: %w", err)
 	}
-	return []byte(plainFlags.Replace(out.String())), nil
+	return out.Bytes(), nil
 }
-
-// plainFlags writes attributes without a value as the templates do. In text a quotation mark is
-// escaped, so that it changes nothing else.
-var plainFlags = func() *strings.Replacer {
-	var pairs []string
-	for _, name := range []string{
-		"autofocus", "checked", "defer", "disabled", "hidden", "multiple", "open", "readonly", "required", "reversed",
-		"selected",
-	} {
-		pairs = append(pairs, " "+name+`=""`, " "+name)
-	}
-	return strings.NewReplacer(pairs...)
-}()
 
 // summary is the list of mistakes as the pages have it.
 func (s *server) summary(wrong mistakes) ([]*html.Node, error) {
@@ -110,31 +99,77 @@ func controls(form *html.Node) []*html.Node {
 	})
 }
 
-// keep fills what was sent into the fields of a form, but for passwords, files and hidden fields.
-func keep(form *html.Node, sent url.Values) {
-	if len(sent) == 0 {
-		return
+// private reports whether what is typed into a field is never shown again: passwords, codes, and what
+// is on a payment card. Forms say so by type and autocomplete.
+func private(c *html.Node) bool {
+	if attr(c, "type") == "password" {
+		return true
 	}
+	return slices.ContainsFunc(strings.Fields(attr(c, "autocomplete")), func(token string) bool {
+		return strings.HasPrefix(token, "cc-") || token == "one-time-code" || strings.HasSuffix(token, "-password")
+	})
+}
+
+// keep fills what was sent into the fields of a form, but for those that are private, and for files and
+// hidden fields. Of fields with one name each gets its own.
+func keep(form *html.Node, sent url.Values) {
+	taken := map[string]int{} // of the values of a name
 	for _, c := range controls(form) {
 		values := sent[attr(c, "name")]
 		switch kind := attr(c, "type"); {
-		case c.DataAtom == atom.Textarea:
-			if len(values) > 0 {
-				text(c, values[0])
+		case private(c):
+			drop(c, "value")
+		case kind == "hidden" || kind == "file" || kind == "submit":
+		case kind == "checkbox" || kind == "radio":
+			if len(sent) > 0 {
+				flag(c, "checked", slices.Contains(values, valueOf(c)))
 			}
 		case c.DataAtom == atom.Select:
-			for _, o := range all(c, func(n *html.Node) bool { return n.DataAtom == atom.Option }) {
-				if len(values) > 0 {
-					flag(o, "selected", slices.Contains(values, attr(o, "value")))
-				}
+			choose(c, values)
+		default:
+			n := taken[attr(c, "name")]
+			if n >= len(values) {
+				continue
 			}
-		case kind == "checkbox" || kind == "radio":
-			flag(c, "checked", slices.Contains(values, attr(c, "value")))
-		case kind == "hidden" || kind == "password" || kind == "file" || kind == "submit":
-		case len(values) > 0:
-			set(c, "value", values[0])
+			taken[attr(c, "name")]++
+			if c.DataAtom == atom.Textarea {
+				text(c, values[n])
+			} else {
+				set(c, "value", values[n])
+			}
 		}
 	}
+}
+
+// choose selects the options with the values. Where there is none the choice of the page stays.
+func choose(c *html.Node, values []string) {
+	options := all(c, func(n *html.Node) bool { return n.DataAtom == atom.Option })
+	chosen := func(o *html.Node) bool { return slices.Contains(values, valueOf(o)) }
+	if !slices.ContainsFunc(options, chosen) {
+		return
+	}
+	for _, o := range options {
+		flag(o, "selected", chosen(o))
+	}
+}
+
+// valueOf is what a box or an option sends when it is chosen.
+func valueOf(n *html.Node) string {
+	for _, a := range n.Attr {
+		if a.Key == "value" {
+			return a.Val
+		}
+	}
+	if n.DataAtom != atom.Option {
+		return "on"
+	}
+	var words strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			words.WriteString(d.Data)
+		}
+	}
+	return strings.Join(strings.Fields(words.String()), " ")
 }
 
 // markField marks the field that a mistake is about and says at it what is wrong. It returns the id
@@ -169,9 +204,15 @@ func markField(form *html.Node, wrong mistake, n int) string {
 	return id
 }
 
-// dropNotes takes away what the page itself says of the refusal, and what refers to it.
+// dropNotes takes away what a page says itself of the refusal, and what refers to it. A note that has
+// data-stays tells of something else.
 func dropNotes(main *html.Node) {
-	for _, note := range all(main, func(n *html.Node) bool { return attr(n, "class") == "note bad" }) {
+	refuses := func(n *html.Node) bool {
+		words := strings.Fields(attr(n, "class"))
+		return attr(n, "role") == "alert" && slices.Contains(words, "note") && slices.Contains(words, "bad") &&
+			!slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "data-stays" })
+	}
+	for _, note := range all(main, refuses) {
 		note.Parent.RemoveChild(note)
 		var gone []string
 		for _, n := range append(all(note, func(n *html.Node) bool { return attr(n, "id") != "" }), note) {
@@ -255,9 +296,13 @@ func set(n *html.Node, name, value string) {
 	n.Attr = append(n.Attr, html.Attribute{Key: name, Val: value})
 }
 
+func drop(n *html.Node, name string) {
+	n.Attr = slices.DeleteFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
+}
+
 // flag sets an attribute that has no value, or takes it away.
 func flag(n *html.Node, name string, on bool) {
-	n.Attr = slices.DeleteFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
+	drop(n, name)
 	if on {
 		n.Attr = append(n.Attr, html.Attribute{Key: name})
 	}

@@ -1,14 +1,16 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -21,6 +23,7 @@ import (
 type refusal struct {
 	problem *problem.Problem
 	form    url.Values // as it was sent
+	shown   bool       // by the handler, whose page says so too
 }
 
 type refusalKey struct{}
@@ -37,7 +40,7 @@ func refused(r *http.Request, p problem.Problem, form url.Values) {
 		form = r.PostForm
 	}
 	if at, ok := r.Context().Value(refusalKey{}).(*refusal); ok && p.Status < http.StatusInternalServerError {
-		at.problem, at.form = &p, form
+		at.problem, at.form, at.shown = &p, form, true
 	}
 }
 
@@ -96,22 +99,68 @@ func (s *server) again(w http.ResponseWriter, r *http.Request, p problem.Problem
 	get.Method, get.URL, get.RequestURI = http.MethodGet, from, from.RequestURI()
 	get.Body, get.ContentLength, get.Form, get.PostForm = http.NoBody, 0, nil, nil
 	get.Header.Del("Content-Type")
-	page := httptest.NewRecorder()
-	s.mux.ServeHTTP(page, get)
-	if page.Code != http.StatusOK || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") {
+	if !s.onlyShows(get) {
 		return false
 	}
-	shown, err := s.mark(page.Body.Bytes(), r.URL.Path, &refusal{problem: &p, form: r.PostForm})
+	page := &pageOnly{header: http.Header{}}
+	s.Admission(s.mux).ServeHTTP(page, get)
+	if page.none || page.status != http.StatusOK {
+		return false
+	}
+	shown, err := s.mark(page.body.Bytes(), r.URL.Path, &refusal{problem: &p, form: r.PostForm})
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "page of a refused form not shown", "error", err.Error())
 		return false
 	}
-	maps.Copy(w.Header(), page.Header())
+	maps.Copy(w.Header(), page.header)
 	p.SetRetryAfter(w.Header())
 	if err := writePage(w, p.Status, shown); err != nil {
 		s.Log.DebugContext(r.Context(), "answer not written", "error", err.Error())
 	}
 	return true
+}
+
+// onlyShows reports whether a request is for a page that changes nothing and leaves no line in the
+// audit, so that it may be read once more.
+func (s *server) onlyShows(get *http.Request) bool {
+	_, pattern := s.mux.Handler(get)
+	row, ok := access.RouteOf(pattern)
+	return ok && row.Audit == "" && !row.Acts
+}
+
+// maxPage is the largest page that is shown again.
+const maxPage = 4 << 20
+
+// pageOnly takes a page in. What is no page, or too large for one, it refuses, so that who writes it
+// stops.
+type pageOnly struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+	none   bool
+}
+
+// errNoPage is what an answer gets that is no page.
+var errNoPage = errors.New("web: no page to show again")
+
+// Header implements http.ResponseWriter.
+func (p *pageOnly) Header() http.Header { return p.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (p *pageOnly) WriteHeader(status int) {
+	if p.status == 0 {
+		p.status = status
+	}
+}
+
+// Write implements io.Writer.
+func (p *pageOnly) Write(b []byte) (int, error) {
+	p.WriteHeader(http.StatusOK)
+	html := strings.HasPrefix(p.header.Get("Content-Type"), "text/html")
+	if p.none = p.none || !html || p.status != http.StatusOK || p.body.Len()+len(b) > maxPage; p.none {
+		return 0, errNoPage
+	}
+	return p.body.Write(b)
 }
 
 // cameFrom is the page of this shop that a browser sent a form from.
@@ -120,7 +169,8 @@ func (s *server) cameFrom(r *http.Request) (*url.URL, bool) {
 		return nil, false
 	}
 	from, err := url.Parse(r.Referer())
-	if err != nil || from.Host != r.Host || !ownAddress(from.RequestURI()) {
+	if err != nil || !ownAddress(from.RequestURI()) ||
+		from.Host != r.Host && (s.Origin == "" || from.Scheme+"://"+from.Host != s.Origin) {
 		return nil, false
 	}
 	return &url.URL{Path: from.Path, RawPath: from.RawPath, RawQuery: from.RawQuery}, true

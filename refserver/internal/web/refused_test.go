@@ -23,7 +23,7 @@ func encoded(fields []string) string {
 }
 
 // summary begins what a page says of a form that was refused.
-const summary = `<div class="note bad" role="alert" id="mistakes" tabindex="-1" autofocus>`
+const summary = `<div class="note bad" role="alert" id="mistakes" tabindex="-1" autofocus`
 
 func TestAFormThatIsRefusedSaysAllThatIsWrongAtItsFields(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,7 @@ type Route struct {
 	Script  bool    // a page's action that programs call: 401 instead of a redirect to sign in
 	StepUp  bool    // the password must have been entered within 15 minutes
 	Audit   string  // kind of change or export that is recorded, such as product; empty: none here
+	Acts    bool    // a GET that changes something all the same
 	Note    string  // what else guards it
 }
 
@@ -64,8 +65,17 @@ func Has(r auth.Role, p Permission) bool { return p == Open || slices.Contains(R
 // Allows reports whether the table lets the role use the route; false for a
 // route that is not in it.
 func Allows(r auth.Role, pattern string) bool {
+	row, ok := RouteOf(pattern)
+	return ok && Has(r, row.Needs)
+}
+
+// RouteOf returns the row of a pattern.
+func RouteOf(pattern string) (Route, bool) {
 	i := slices.IndexFunc(routes, func(t Route) bool { return t.Pattern == pattern })
-	return i >= 0 && Has(r, routes[i].Needs)
+	if i < 0 {
+		return Route{}, false
+	}
+	return routes[i], true
 }
 
 // CodeReauthenticate is the code of a request that passes when the password was
@@ -115,13 +125,12 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 	g.mu.Lock()
 	g.registered = append(g.registered, pattern)
 	g.mu.Unlock()
-	i := slices.IndexFunc(routes, func(t Route) bool { return t.Pattern == pattern })
-	if i < 0 {
+	row, ok := RouteOf(pattern)
+	if !ok {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			refuse(w, r, forbidden("Nobody may use this address yet."))
 		})
 	}
-	row := routes[i]
 	if row.Needs == Open {
 		return next
 	}

@@ -140,7 +140,7 @@ var routes = []Route{
 	{Pattern: "GET /store-credit", Needs: ShopRead},
 	{Pattern: "GET /orders/{id}", Needs: ShopRead},
 	{Pattern: "POST /orders/{id}/cancel", Needs: ShopBuy},
-	{Pattern: "GET /orders/{id}/payment", Needs: ShopBuy, Note: "looks the payment up at the provider"},
+	{Pattern: "GET /orders/{id}/payment", Needs: ShopBuy, Acts: true, Note: "looks the payment up at the provider"},
 	{Pattern: "GET /returns", Needs: ShopRead},
 	{Pattern: "GET /returns/{id}", Needs: ShopRead},
 	{Pattern: "GET /returns/{id}/photos/{photo}", Needs: ShopRead},
