@@ -39,8 +39,10 @@
 // returns.Evaluate: a pure function, no store, no clock. To know what a return
 // is worth, call refunds.NewQuote. To run the whole case, make a
 // returns.Service on a store: returnstest has one in memory, returnsdb one for
-// PostgreSQL and SQLite. The programs under examples/ are each one of these
-// steps, under 80 lines.
+// PostgreSQL and SQLite. Each program under examples/ shows one of these steps,
+// and five of them have a page that builds it: your own database, your own
+// orders, your own provider, property tests of your store, and limits and
+// breakers over HTTP.
 //
 // # Your own store or gateway
 //
