@@ -61,7 +61,8 @@ func TestWhatIsSecretIsNotShownAgain(t *testing.T) {
 		fields           url.Values
 		secret           []string
 	}{
-		{"a declined card", "/", "/checkout", card("4000000000000002", "12/2098"), []string{"4000000000000002", "12/2098"}},
+		{"a declined card", "/", "/checkout", card("4000000000000002", "12/2098"),
+			[]string{"4000000000000002", "12/2098"}},
 		{"a mistyped card", "/cart", "/checkout", card("4242424242424241", "13/2098"),
 			[]string{"4242424242424241", "13/2098"}},
 		{"no card at all", "/cart", "/checkout", card("my-secret-word", "soon-enough"),
