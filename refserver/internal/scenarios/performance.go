@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -147,6 +146,12 @@ func (l *lockTimes) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	}
 }
 
+func (l *lockTimes) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.took)
+}
+
 // buy checks out, again as long as the shop is too busy to answer.
 func buy(ctx context.Context, buyer *client.Client) error {
 	for {
@@ -169,52 +174,83 @@ func runP2(ctx context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	const units = 100
-	stock := units
-	if b.broken {
-		stock++
-	}
-	product, err := s.admin.NewProduct(ctx, "P.2", "10.00", stock)
-	if err != nil {
-		return Result{}, err
-	}
 	buyers, err := s.customers("p2", 2*units)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := parallel(len(buyers), 8, func(i int) error { return buyers[i].AddToCart(ctx, product, 1) }); err != nil {
-		return Result{}, err
+	// Buyers that come together are served by one transaction: a sale has a handful of locks, of
+	// which the 95th percentile would be the longest. So there are sales until it is one of many.
+	var all sale
+	sales := 0
+	for enough := b.of(20, 100); locks.count() < enough; sales++ {
+		if sales == enough {
+			return Result{}, fmt.Errorf("%d locks of products were seen in %d sales", locks.count(), sales)
+		}
+		stock := units
+		if b.broken {
+			stock++
+		}
+		one, err := s.sellOut(ctx, buyers, stock, locks)
+		if err != nil {
+			return Result{}, err
+		}
+		all.sold, all.refused, all.left = all.sold+one.sold, all.refused+one.refused, all.left+one.left
+		if one != (sale{sold: units, refused: units}) {
+			all.wrong++
+		}
+	}
+	wait := percentile(locks.took, 95)
+	return Result{
+		Observed: fmt.Sprintf(
+			"%d sales: %d sold, %d told that it is sold out, %d left; wait %s of %d locks", sales, all.sold,
+			all.refused, all.left, ms(wait), len(locks.took),
+		),
+		Fulfilled: all.wrong == 0 && wait < 50*time.Millisecond,
+		sound:     all.wrong == 0,
+	}, nil
+}
+
+// sale is how many units were sold, how many buyers were told that there are no more, and how many
+// units were left; wrong is how many sales ended otherwise than they should.
+type sale struct{ sold, refused, left, wrong int }
+
+// sellOut has all buyers check out one unit each of a new product at once.
+func (s *shop) sellOut(ctx context.Context, buyers []*client.Client, stock int, locks *lockTimes) (sale, error) {
+	var found sale
+	product, err := s.admin.NewProduct(ctx, "P.2", "10.00", stock)
+	if err != nil {
+		return found, err
+	}
+	err = parallel(len(buyers), 8, func(i int) error {
+		// What sold out under a buyer is still in the cart.
+		if _, err := buyers[i].Form(ctx, "/cancel_sale", url.Values{}); err != nil {
+			return err
+		}
+		return buyers[i].AddToCart(ctx, product, 1)
+	})
+	if err != nil {
+		return found, err
 	}
 	locks.counted.Store(true)
+	defer locks.counted.Store(false)
 	var mu sync.Mutex
-	sold, refused := 0, 0
 	err = parallel(len(buyers), len(buyers), func(i int) error {
 		err := buy(ctx, buyers[i])
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
 		case err == nil:
-			sold++
+			found.sold++
 		case client.StatusOf(err) == http.StatusConflict:
-			refused++
+			found.refused++
 		default:
 			return err
 		}
 		return nil
 	})
 	if err != nil {
-		return Result{}, err
+		return found, err
 	}
-	left, err := s.admin.Stock(ctx, product)
-	if err != nil {
-		return Result{}, err
-	}
-	wait := percentile(locks.took, 95)
-	if len(locks.took) == 0 {
-		return Result{}, errors.New("no lock of a product was seen")
-	}
-	return Result{
-		Observed:  fmt.Sprintf("%d sold, %d told that it is sold out, %d left; wait %s", sold, refused, left, ms(wait)),
-		Fulfilled: sold == units && refused == units && left == 0 && wait < 50*time.Millisecond,
-		sound:     sold == units && refused == units && left == 0,
-	}, nil
+	found.left, err = s.admin.Stock(ctx, product)
+	return found, err
 }

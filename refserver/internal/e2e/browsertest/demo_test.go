@@ -146,7 +146,8 @@ func TestTheDemo(t *testing.T) {
 	d.preset(0, "--rate", "30", "--users", "40", "--duration", "4s").ends()
 	d.tile("A.1", "fulfilled")
 	page := d.receive()
-	failure := d.preset(1, "--rate", "30", "--users", "60", "--duration", "12s", "--outage", "6s")
+	// So long that a slow machine, too, opens the page and sends the form while the provider is silent.
+	failure := d.preset(1, "--rate", "30", "--users", "60", "--duration", "70s", "--outage", "45s")
 	testreq.Until(t, "the prompt", func() bool { return strings.Contains(failure.said(), "now refund "+load.DemoRMA) })
 	if !strings.Contains(failure.said(), d.shop.url+page) {
 		t.Errorf("the prompt does not name the page %s:\n%s", page, failure.said())
