@@ -73,7 +73,8 @@ func (o one) String() string {
 //     review queue; what was paid is recorded and what is recorded was
 //     paid (I7);
 //   - the balance is what open and succeeded refunds sum to, within what was
-//     captured, and failed ones hold nothing (I1, I8);
+//     captured, and failed ones hold nothing (I1, I8); no payment gives back more than
+//     its part of the refund, and in the end each has given back just that (I3, I23);
 //   - cash and store credit called no provider (I9);
 //   - the events fold to the stored state (I11);
 //   - requested again, it is paid in the end, once.
@@ -263,6 +264,7 @@ func (w *world) finish() {
 	if err != nil || r.Status != refunds.StatusSucceeded {
 		w.note("I7 in the end: the refund is %q, %v", r.Status, err)
 	}
+	w.paidWhole("in the end")
 	want := 1
 	if w.request.Method.Manual() {
 		want = 0
@@ -293,4 +295,5 @@ func (w *world) sendBack() {
 		w.note("I7: what was sent back can't be paid by store credit: %s, %v", r.Status, err)
 	}
 	w.check("after it was paid by store credit")
+	w.paidWhole("after it was paid by store credit")
 }

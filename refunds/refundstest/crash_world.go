@@ -3,6 +3,7 @@ package refundstest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,10 @@ type world struct {
 	request  refunds.Request
 	bad      []string
 }
+
+// worldAmount is what the world's return is refunded, minor units: two of three units
+// that were paid with 30.00.
+const worldAmount = 2000
 
 var worldStart = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
@@ -220,9 +225,7 @@ func (w *world) check(when string) {
 			w.note("I7 %s: refund %s is failed, and the provider paid it", when, r.ID)
 		}
 	}
-	if len(all) == 0 {
-		return
-	}
+	w.within(when, reserved, refunded)
 	for _, r := range all {
 		book, err := w.store.PaymentState(w.ctx, refunds.OpenRequest{ClientReference: w.request.ClientReference,
 			OrderID: w.request.OrderID, PaymentID: r.PaymentID})
@@ -236,6 +239,52 @@ func (w *world) check(when string) {
 	have, err := w.store.CreditBalance(w.ctx, w.request.Customer, w.request.Currency)
 	if err != nil || have != credit {
 		w.note("I10 %s: the store credit is %d (%v), and refunds gave %d", when, have, err, credit)
+	}
+}
+
+// within notes a payment that gives back more than it captured, or than its part of the
+// refund, by what the request says of it and not by the balance that is kept.
+func (w *world) within(when string, reserved, refunded map[string]int64) {
+	for id, part := range w.parts() {
+		if sum := reserved[id] + refunded[id]; sum > part {
+			w.note("I1, I23 %s: payment %s gives back %d, and its part is %d", when, id, sum, part)
+		}
+	}
+}
+
+// parts are what each payment gives back of the request, in minor units.
+func (w *world) parts() map[string]int64 {
+	r := w.request
+	if len(r.Payments) == 0 {
+		return map[string]int64{r.PaymentID: worldAmount}
+	}
+	pays := make([]refunds.SplitPayment, len(r.Payments))
+	for i, p := range r.Payments {
+		pays[i] = refunds.SplitPayment{Method: p.Method, Captured: p.Captured, Available: p.Captured}
+	}
+	amounts, err := refunds.Split(r.Split, pays, worldAmount)
+	if err != nil {
+		w.note("the request can't be split: %v", err)
+		return nil
+	}
+	parts := map[string]int64{}
+	for i, p := range r.Payments {
+		parts[p.ID] = amounts[i]
+	}
+	return parts
+}
+
+// paidWhole notes a payment that has not given back just its part, and a provider that
+// paid another amount than the refund says.
+func (w *world) paidWhole(when string) {
+	refunded := map[string]int64{}
+	for _, r := range w.refunds() {
+		if r.Status == refunds.StatusSucceeded {
+			refunded[r.PaymentID] += r.Amount()
+		}
+	}
+	if parts := w.parts(); !maps.Equal(refunded, parts) {
+		w.note("I1, I3, I23 %s: the payments gave back %v, want %v", when, refunded, parts)
 	}
 }
 
