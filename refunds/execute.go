@@ -255,17 +255,21 @@ func (t *execution) again(res AttemptUpdate) bool {
 // errOnHold says that the refund was held before anything of it was sent.
 var errOnHold = errors.New("refunds: it is held")
 
-// releaseOnHold gives back the lease of a refund that is on hold.
+// releaseOnHold gives back the lease of a refund that is on hold, and releases one that
+// waits for room where there is some.
 func (t *execution) releaseOnHold(ctx context.Context) (Refund, error) {
 	r, err := t.update(ctx, func(r *Refund) error {
 		if r.OnHold() {
-			r.Work.NextAt = time.Time{}
+			r.Work.NextAt = r.lookAgain(t.s.now())
 		}
 		r.Lease("", time.Time{})
 		return nil
 	})
 	if err != nil {
 		return t.lost(ctx, err)
+	}
+	if r.HoldRef == PaidOutside {
+		return r, t.s.refit(ctx, r, t.s.worker(ctx).By)
 	}
 	return r, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
@@ -62,6 +63,61 @@ func TestACaseThatOthersRefundedEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Money that others refunded comes back after the case ended with nothing: what is owed
+// is opened anew, once, and paid by the method that is chosen.
+func TestWhatOthersRefundedAndCameBackIsOwedAgain(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		id := s.gateway.RefundOutside("pi_1", 3000, "USD")
+		s.told(id)
+		q := request(1, 2)
+		q.LessOutside = true
+		first := s.refund(q)
+		s.equal("paid with nothing", []any{first.Status, first.Amount()}, []any{refunds.StatusSucceeded, int64(0)})
+		s.gateway.Settle(id, "failed")
+		for range 2 {
+			s.told(id)
+		}
+		again, err := s.ByClientReference(s.Context(), q.ClientReference)
+		s.equal("offered", []any{again.ID != first.ID, again.Amount(), again.HoldRef, len(again.Quote.Fees), err},
+			[]any{true, int64(2000), refunds.AwaitingMethod, 0, nil})
+		s.is(s.get(first.ID), refunds.StatusReversed)
+		s.counts(2000, 0, 0, 1000, 0)
+		q.Method = payment.Cash
+		s.is(s.refund(q), refunds.StatusSucceeded)
+		s.told(id)
+		s.counts(0, 2000, 0, 1000, 0)
+		s.check()
+	})
+}
+
+// Who settled a refund as not paid died before the one that waited for its room was
+// released: the worker finds it.
+func TestARefundThatWaitsForRoomIsReleasedAfterACrash(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
+		first := s.refund(request(1, 1))
+		second := request(1, 1)
+		second.ClientReference, second.Method = "return-2", payment.StoreCredit
+		in, err := s.Service.Request(s.Context(), second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.told(s.gateway.RefundOutside("pi_1", 1500, "USD"))
+		s.equal("it waits", s.get(in.ID).HoldRef, refunds.PaidOutside)
+		_, err = s.store.Update(s.Context(), first.ID, refunds.Changing(func(r *refunds.Refund) error {
+			return r.RecordResult(event.Stamp{At: time.Now(), By: kim}, refunds.AttemptUpdate{
+				Result: payment.Result{Outcome: payment.OutcomeDeclined, Code: "declined"},
+			})
+		})) // and nothing more
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.settle(time.Hour)
+		s.is(s.get(in.ID), refunds.StatusSucceeded)
+		s.counts(0, 1000, 1500, 500, 0)
+	})
 }
 
 // A refund that was opened late took the units of a second case: that one is of

@@ -184,10 +184,15 @@ func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund)
 	return nil
 }
 
-// own follows a refund of ours: one that the provider took back is looked up.
+// own follows a refund of ours: one that the provider took back is looked up and, once
+// that is known, replaced.
 func (f *follower) own(ctx context.Context, ours ProviderAttempt, l payment.ProviderRefund) error {
 	current := ours.Refund.Attempt()
-	if l.Outcome != payment.OutcomeDeclined || current.ID != ours.Attempt.ID || current.Status != StatusSucceeded {
+	if l.Outcome != payment.OutcomeDeclined || current.ID != ours.Attempt.ID {
+		return nil
+	}
+	// What follows a reversal may have been cut off by a crash.
+	if current.Status != StatusSucceeded && current.Status != StatusReversed {
 		return nil
 	}
 	_, err := f.s.Check(ctx, ours.Refund.ID, f.by)
@@ -201,10 +206,53 @@ func (f *follower) book(ctx context.Context, l payment.ProviderRefund, before Ou
 		return err
 	}
 	s := refundSeen(p, l)
-	if s.same(before) {
+	if !s.same(before) {
+		if err := f.save(ctx, p, s); err != nil {
+			return err
+		}
+	}
+	return f.keep(ctx, f.owedAgain(ctx, p, s))
+}
+
+// owedAgain opens anew what was paid with nothing because others had refunded it, once
+// their money came back: the refund of nothing is reversed, and what is owed offered. It
+// may be called any number of times.
+func (f *follower) owedAgain(ctx context.Context, p PaymentRef, s seen) error {
+	if s.State != OutsideReturned {
 		return nil
 	}
-	return f.save(ctx, p, s)
+	all, _, err := f.s.store.List(ctx, Query{
+		OrderID: p.OrderID, Status: []Status{StatusSucceeded, StatusReversed}, PageSize: MaxPageSize,
+	})
+	if err != nil {
+		return fmt.Errorf("refunds: refunds of order %s: %w", p.OrderID, err)
+	}
+	var errs []error
+	for _, r := range all {
+		switch {
+		case r.PaymentID != p.PaymentID || !r.paidByOthers():
+		case r.Status == StatusReversed:
+			errs = append(errs, f.s.replace(ctx, r, f.by))
+		default:
+			_, err := f.s.reverse(ctx, r.ID, f.by, ReverseParams{Reason: "what others had refunded came back"},
+				func(*Attempt) error { return nil })
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// paidByOthers reports whether the refund is of nothing, because others had given back
+// what it would have paid.
+func (r *Refund) paidByOthers() bool {
+	byOthers := func(f Fee) bool { return f.Kind == PaidByOthers }
+	return r.Amount() == 0 && (r.Quote.Part() || slices.ContainsFunc(r.Quote.Fees, byOthers))
+}
+
+// withoutOthers is the request without what others paid.
+func (r QuoteRequest) withoutOthers() QuoteRequest {
+	r.Fees = slices.DeleteFunc(slices.Clone(r.Fees), func(f FeeRule) bool { return f.Kind == PaidByOthers })
+	return r
 }
 
 // dispute follows a dispute: the hold of its payment first, so that a crash in
@@ -220,7 +268,7 @@ func (f *follower) dispute(ctx context.Context, d payment.ProviderDispute) error
 	}
 	s := disputeSeen(p, d)
 	if s.same(booked[d.ProviderID]) {
-		return nil
+		return f.keep(ctx, f.owedAgain(ctx, p, s))
 	}
 	h := HoldRequest{
 		OrderID: p.OrderID, PaymentID: p.PaymentID, Captured: p.Captured, Currency: p.Currency, Ref: d.ProviderID,
@@ -234,7 +282,10 @@ func (f *follower) dispute(ctx context.Context, d payment.ProviderDispute) error
 	if err != nil {
 		return f.note(err)
 	}
-	return f.save(ctx, p, s)
+	if err := f.save(ctx, p, s); err != nil {
+		return err
+	}
+	return f.keep(ctx, f.owedAgain(ctx, p, s))
 }
 
 // sync follows all that the provider has of a payment.

@@ -122,11 +122,20 @@ type onHold struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-func (h *onHold) apply(r *Refund, _ time.Time) {
+func (h *onHold) apply(r *Refund, at time.Time) {
 	r.HoldRef = h.Ref
 	if r.OnHold() {
-		r.Work.NeedsReview, r.Work.NextAt, r.Work.LastError = true, time.Time{}, h.Reason
+		r.Work.NeedsReview, r.Work.NextAt, r.Work.LastError = true, r.lookAgain(at), h.Reason
 	}
+}
+
+// lookAgain is when a refund on hold is looked at again: where it waits for room, since
+// who made room may have died before they released it. Zero: not by itself.
+func (r *Refund) lookAgain(at time.Time) time.Time {
+	if r.HoldRef == PaidOutside {
+		return at.Add(idleInQueue)
+	}
+	return time.Time{}
 }
 
 type released struct {

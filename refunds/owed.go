@@ -100,9 +100,7 @@ func (r Request) only(i int) bool {
 func (d *owed) value(
 	r Request, states []PaymentState, current []*Refund, k known, grid Grid,
 ) (err error) {
-	d.request.Fees = slices.DeleteFunc(slices.Clone(d.request.Fees), func(f FeeRule) bool {
-		return f.Kind == PaidByOthers
-	})
+	d.request = d.request.withoutOthers()
 	given := states[0].Refunded
 	if d.quote, err = NewQuoteOn(d.request, given, grid); err != nil {
 		return err

@@ -54,17 +54,27 @@ func (s *Service) reverse(
 	}
 	if changed {
 		s.cfg.Observer.Reversed(ctx, r)
-		if err := s.refit(ctx, r, by); err != nil {
-			return r, err
-		}
 	}
-	return r, s.offer(ctx, r, by)
+	return r, s.replace(ctx, r, by)
 }
 
-// offer opens the refund that is owed after one by card was reversed, unless
-// there is one or nothing is left to give. It may be called any number of times.
+// replace does what follows a reversal, any number of times: refunds that waited for
+// the room are released, and what is owed again is offered.
+func (s *Service) replace(ctx context.Context, reversed Refund, by event.Actor) error {
+	if err := s.refit(ctx, reversed, by); err != nil {
+		return err
+	}
+	return s.offer(ctx, reversed, by)
+}
+
+// offer opens the refund that is owed after one was reversed that staff did not pay out,
+// unless there is one or nothing is left to give. It may be called any number of times.
 func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) error {
-	if reversed.Method.Manual() || reversed.Amount() == 0 {
+	why := "the provider took refund " + reversed.Attempt().ProviderID + " back"
+	switch {
+	case reversed.paidByOthers():
+		why = "what others had refunded came back"
+	case reversed.Method.Manual(), reversed.Amount() == 0:
 		return nil
 	}
 	opened := false
@@ -86,16 +96,14 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 			ID: s.cfg.NewID(), Leg: freeLeg(o.Refunds), ClientReference: reversed.ClientReference,
 			OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
 			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
-				Request: reversed.Request, Quote: quote},
+				Request: reversed.Request.withoutOthers(), Quote: quote},
 		}, st)
 		if err != nil {
 			return nil, err
 		}
 		opened = true
-		return []*Refund{next}, next.Hold(st, AwaitingMethod, fmt.Sprintf(
-			"the provider took refund %s back; choose how to pay it again, store credit always works",
-			reversed.Attempt().ProviderID,
-		))
+		return []*Refund{next}, next.Hold(st, AwaitingMethod,
+			why+"; choose how to pay it again, store credit always works")
 	})
 	switch {
 	case errors.Is(err, errNone):
@@ -115,15 +123,15 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 // payment where that carried anything over, which it does only where no other payment
 // paid the order.
 func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
-	state := o.Payments[0]
+	state, request := o.Payments[0], reversed.Request.withoutOthers()
 	if !reversed.Quote.Part() {
 		var grid Grid
 		if reversed.Quote.Carried != 0 || state.Carried != 0 {
 			grid = s.cfg.gridOf(reversed.Method, state.Balance.Captured, state.Balance.Currency, state.Carried)
 		}
-		return NewQuoteOn(reversed.Request, state.Refunded, grid)
+		return NewQuoteOn(request, state.Refunded, grid)
 	}
-	quote, err := NewQuote(reversed.Request, state.Refunded)
+	quote, err := NewQuote(request, state.Refunded)
 	if err != nil {
 		return quote, err
 	}
@@ -131,7 +139,9 @@ func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
 	for _, r := range o.Refunds {
 		others = append(others, r.Quote)
 	}
-	quote = quote.without(others).atMost(reversed.Quote.Amount)
-	quote.Whole = reversed.Quote.Whole
+	if quote = quote.without(others); !reversed.paidByOthers() {
+		quote = quote.atMost(reversed.Quote.Amount)
+	}
+	quote.Whole = max(reversed.Quote.Whole, quote.Amount)
 	return quote, nil
 }

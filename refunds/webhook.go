@@ -106,7 +106,7 @@ func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent,
 		Currency: n.Currency})
 	switch {
 	case r.Status == StatusReversed:
-		return r, s.offer(ctx, r, by) // in case a crash came between the two
+		return r, s.replace(ctx, r, by) // in case a crash came between the two
 	case r.Status.Open():
 		return s.checkOpen(ctx, r.ID, &told)
 	}
@@ -132,7 +132,7 @@ func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund,
 	case r.Method.Manual() || r.Amount() == 0 || r.Status == StatusCreated:
 		return r, nil
 	case r.Status == StatusReversed:
-		return r, s.offer(ctx, r, by) // in case a crash came between the two
+		return r, s.replace(ctx, r, by) // in case a crash came between the two
 	case r.Status.Open():
 		return s.checkOpen(ctx, id, nil)
 	}

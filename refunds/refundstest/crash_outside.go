@@ -17,8 +17,8 @@ import (
 // lists, after every store write and every page that was read. Another process
 // continues, and what is booked in the end is the same as without a cut: outside
 // money once, each with its events, the dispute's hold, the reversal of our own
-// refund, and the refund that no longer fits. It works on a store of its own for
-// each case.
+// refund with the refund that replaces it, and the refund that no longer fits, or fits
+// again. It works on a store of its own for each case.
 func TestOutsideCrashes(t *testing.T, newStore func(t testing.TB) refunds.Store) {
 	for name, work := range map[string]func(*outsideWorld, *refunds.Service) error{
 		"look-up": func(w *outsideWorld, s *refunds.Service) error {
@@ -30,25 +30,64 @@ func TestOutsideCrashes(t *testing.T, newStore func(t testing.TB) refunds.Store)
 			return err
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, steps := outsideCase(t, newStore(t), work, 0)
-			for cut := range steps + 1 {
-				if got, _ := outsideCase(t, newStore(t), work, cut); !slices.Equal(got, outsideEnd) {
-					t.Errorf("cut after step %d of %d:\n got %q\nwant %q", cut, steps, got, outsideEnd)
+		for _, h := range outsideHistories {
+			t.Run(name+", "+h.name, func(t *testing.T) {
+				_, steps := outsideCase(t, newStore(t), h, work, 0)
+				for cut := range steps + 1 {
+					if got, _ := outsideCase(t, newStore(t), h, work, cut); !slices.Equal(got, h.end) {
+						t.Errorf("cut after step %d of %d:\n got %q\nwant %q", cut, steps, got, h.end)
+					}
 				}
-			}
-			t.Logf("%d cut points", steps)
-		})
+				t.Logf("%d cut points", steps)
+			})
+		}
 	}
 }
 
-// outsideEnd is what is booked in the end, whatever was cut.
-var outsideEnd = []string{
-	"reserved 1000, refunded 0, outside 2000, holds 1",
-	"dispute paid counts 500, 1 events",
-	"refund paid counts 1200, 1 events",
-	"refund paid counts 300, 1 events",
-	`map[card reversed 1000, hold "":1 store_credit created 1000, hold "dispute":1]`,
+// outsideHistory is what there is to be found, and what is booked in the end, whatever
+// was cut.
+type outsideHistory struct {
+	name string
+	make func(*outsideWorld, testing.TB)
+	end  []string
+}
+
+var outsideHistories = []outsideHistory{
+	{"money of others and a dispute", (*outsideWorld).history, []string{
+		"reserved 1000, refunded 0, outside 2000, holds 1",
+		"dispute paid counts 500, 1 events",
+		"refund paid counts 1200, 1 events",
+		"refund paid counts 300, 1 events",
+		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "dispute":1]`,
+	}},
+	{"a refund of ours that was sent back", func(w *outsideWorld, t testing.TB) {
+		paid := w.pay(t, "", 1, false)
+		w.gateway.Settle(paid.Attempt().ProviderID, "failed")
+	}, []string{
+		"reserved 1000, refunded 0, outside 0, holds 0",
+		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "choice_of_method":1]`,
+	}},
+	{"room for a refund that was on hold", func(w *outsideWorld, t testing.TB) {
+		paid := w.pay(t, "", 1, false)
+		w.queue(t, "other-", 1)
+		w.gateway.RefundOutside(w.request.PaymentProviderID, 1500, "USD")
+		w.look(t)
+		w.gateway.Settle(paid.Attempt().ProviderID, "failed")
+	}, []string{
+		"reserved 1000, refunded 0, outside 1500, holds 0",
+		"refund paid counts 1500, 1 events",
+		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "":1]`,
+	}},
+	{"what others refunded came back", func(w *outsideWorld, t testing.TB) {
+		id := w.gateway.RefundOutside(w.request.PaymentProviderID, 3000, "USD")
+		w.look(t)
+		w.pay(t, "", 2, true)
+		w.gateway.Settle(id, "failed")
+	}, []string{
+		"reserved 2000, refunded 0, outside 0, holds 0",
+		"refund returned counts 0, 2 events",
+		`map[card reversed 0, hold "":1 store_credit created 2000, hold "choice_of_method":1]`,
+	}},
 }
 
 // outsideWorld is a world whose provider has lists.
@@ -60,13 +99,14 @@ type outsideWorld struct {
 // outsideCase plays one case, and says what is booked in the end and how many
 // steps the first process took.
 func outsideCase(
-	t testing.TB, store refunds.Store, work func(*outsideWorld, *refunds.Service) error, cut int,
+	t testing.TB, store refunds.Store, h outsideHistory, work func(*outsideWorld, *refunds.Service) error, cut int,
 ) (booked []string, steps int) {
 	t.Helper()
 	g := &Gateway{}
 	w := &outsideWorld{newWorld(t.Context(), store, g, nil, payment.Card, "pi_"+newID()), g}
 	g.SetClock(w.clock)
-	w.history(t)
+	h.make(w, t)
+	w.pass(time.Hour)
 	s, p := w.begin(t, cut)
 	if err := work(w, s); err != nil && !p.dead {
 		t.Errorf("cut %d: %v", cut, err)
@@ -88,19 +128,8 @@ func outsideCase(
 // a dispute.
 func (w *outsideWorld) history(t testing.TB) {
 	t.Helper()
-	s, _ := w.begin(t, 0)
-	first := w.request
-	first.Quote.Lines = append([]refunds.QuoteRequestLine(nil), first.Quote.Lines...)
-	first.Quote.Lines[0].Units = 1
-	paid, err := s.Refund(w.ctx, first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := first
-	second.ClientReference, second.Method = "other-"+first.ClientReference, payment.StoreCredit
-	if _, err := s.Request(w.ctx, second); err != nil {
-		t.Fatal(err)
-	}
+	paid := w.pay(t, "", 1, false)
+	w.queue(t, "other-", 1)
 	w.pass(time.Hour)
 	w.gateway.Settle(paid.Attempt().ProviderID, "failed")
 	w.gateway.RefundOutside(w.request.PaymentProviderID, 1200, "USD")
@@ -109,7 +138,48 @@ func (w *outsideWorld) history(t testing.TB) {
 		ProviderID: "dp_" + newID(), PaymentProviderID: w.request.PaymentProviderID, Amount: 500, Currency: "USD",
 		Withdrawn: 500, State: payment.DisputeLost, Status: "lost", Reason: "general",
 	})
-	w.pass(time.Hour)
+}
+
+// of is a request of the world's order.
+func (w *outsideWorld) of(prefix string, units int) refunds.Request {
+	r := w.request
+	r.ClientReference = prefix + r.ClientReference
+	r.Quote.Lines = slices.Clone(r.Quote.Lines)
+	r.Quote.Lines[0].Units = units
+	return r
+}
+
+// pay refunds units by card.
+func (w *outsideWorld) pay(t testing.TB, prefix string, units int, lessOutside bool) refunds.Intent {
+	t.Helper()
+	s, _ := w.begin(t, 0)
+	r := w.of(prefix, units)
+	r.LessOutside = lessOutside
+	paid, err := s.Refund(w.ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paid
+}
+
+// queue opens a refund by store credit that waits for the worker.
+func (w *outsideWorld) queue(t testing.TB, prefix string, units int) {
+	t.Helper()
+	s, _ := w.begin(t, 0)
+	r := w.of(prefix, units)
+	r.Method = payment.StoreCredit
+	if _, err := s.Request(w.ctx, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// look looks the payment up.
+func (w *outsideWorld) look(t testing.TB) {
+	t.Helper()
+	s, _ := w.begin(t, 0)
+	if _, err := s.SyncPayment(w.ctx, w.request.PaymentProviderID, event.System("test")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // begin is a process that dies after step cut (0: it lives).
