@@ -2,8 +2,9 @@
 //
 // A row embeds a [Lease]: until when it is leased, and the token of who has it.
 // [Claim] takes the lease of a row, and makes the row where it is missing;
-// [Save] writes the row, and [Renew] prolongs the lease, while it is still the
-// caller's. A process that crashes keeps nobody out for longer than its lease.
+// [ClaimDue] takes those of rows that a query selects. [Save] writes the row, [Delete]
+// removes it, and [Renew] prolongs the lease, while it is still the caller's. A process
+// that crashes keeps nobody out for longer than its lease.
 // resilience.KeepLease calls Renew while the work continues.
 //
 // Until is in the clock of the process that took the lease. So that a clock which
@@ -34,6 +35,8 @@ type Lease struct {
 	LeaseToken string
 }
 
+const columnUntil, columnToken = "lease_until", "lease_token"
+
 // columns lets a row be known by the Lease it embeds.
 func (l *Lease) columns() *Lease { return l }
 
@@ -41,6 +44,9 @@ func (l *Lease) columns() *Lease { return l }
 func (l *Lease) Take(now time.Time, lasts time.Duration) {
 	l.LeaseUntil, l.LeaseToken = sqldb.At(now.Add(lasts)), rand.Text()
 }
+
+// Prolong has the lease end later, under its token.
+func (l *Lease) Prolong(now time.Time, lasts time.Duration) { l.LeaseUntil = sqldb.At(now.Add(lasts)) }
 
 // Release ends the lease. It keeps the token, so that [Save] finds the row.
 func (l *Lease) Release() { l.LeaseUntil = sqldb.At(never) }
@@ -90,27 +96,67 @@ func Renew(
 	ctx context.Context, tx bun.IDB, row Row, now time.Time, lasts time.Duration,
 ) (held bool, err error) {
 	return sqldb.ChangedOne(tx.NewUpdate().Model(row).
-		Column("lease_until").Value("lease_until", "?", sqldb.At(now.Add(lasts))).
+		Column(columnUntil).Value(columnUntil, "?", sqldb.At(now.Add(lasts))).
 		WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
-// Save writes row while its lease is still the row's, and reports whether it was.
-func Save(ctx context.Context, tx bun.IDB, row Row) (held bool, err error) {
-	return sqldb.ChangedOne(tx.NewUpdate().Model(row).
+// ClaimDue takes the leases of the rows that q selects, of those of which none holds at
+// now, and skips those that another transaction has locked. q selects from the table of
+// R under the alias, in order and up to a limit; the rows get one token.
+func ClaimDue[R any, P interface {
+	*R
+	Row
+}](
+	ctx context.Context, tx bun.IDB, alias string, now time.Time, lasts time.Duration,
+	q func(*bun.SelectQuery) *bun.SelectQuery,
+) ([]R, error) {
+	var rows []R
+	due := WhereFree(q(tx.NewSelect().Model(&rows)), alias, now, lasts)
+	if err := sqldb.SkipLocked(due).Scan(ctx); err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	var one Lease
+	one.Take(now, lasts)
+	err := sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
+		for i := range rows {
+			row := P(&rows[i])
+			*row.columns() = one
+			if _, err := w.NewUpdate().Model(row).Column(columnUntil, columnToken).WherePK().Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// Save writes row while its lease is still the row's, and reports whether it was. With
+// columns it writes those alone, and until when the row is leased.
+func Save(ctx context.Context, tx bun.IDB, row Row, columns ...string) (held bool, err error) {
+	q := tx.NewUpdate().Model(row)
+	if len(columns) > 0 {
+		q = q.Column(append([]string{columnUntil}, columns...)...)
+	}
+	return sqldb.ChangedOne(q.WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
+}
+
+// SaveRelease ends the lease of row, and writes nothing else.
+func SaveRelease(ctx context.Context, tx bun.IDB, row Row) (held bool, err error) {
+	row.columns().Release()
+	return sqldb.ChangedOne(tx.NewUpdate().Model(row).Column(columnUntil).
 		WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
-// WhereFreeFor limits a query of many rows to those of which no lease of that length holds
-// at now, as [Lease.Held] has it; alias is that of their table.
-func WhereFreeFor(q *bun.SelectQuery, alias string, now time.Time, lasts time.Duration) *bun.SelectQuery {
+// Delete removes row while its lease is still the row's, and reports whether it was.
+func Delete(ctx context.Context, tx bun.IDB, row Row) (held bool, err error) {
+	return sqldb.ChangedOne(tx.NewDelete().Model(row).WherePK().
+		Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
+}
+
+// WhereFree limits a query of many rows to those of which no lease of that length holds at
+// now, as [Lease.Held] has it; alias is that of their table.
+func WhereFree(q *bun.SelectQuery, alias string, now time.Time, lasts time.Duration) *bun.SelectQuery {
 	until := bun.Ident(alias + ".lease_until")
 	return q.Where("(? IS NULL OR ? <= ? OR ? > ?)",
 		until, until, sqldb.At(now), until, sqldb.At(now.Add(lasts+ClockSlack)))
-}
-
-// WhereFree limits a query of many rows to those that nobody has leased at now;
-// alias is that of their table.
-func WhereFree(q *bun.SelectQuery, alias string, now time.Time) *bun.SelectQuery {
-	until := bun.Ident(alias + ".lease_until")
-	return q.Where("(? IS NULL OR ? <= ?)", until, until, sqldb.At(now))
 }

@@ -146,20 +146,89 @@ func TestFreeRowsAreFound(t *testing.T) {
 		jobs.claim(free, now)
 		free.Release()
 		jobs.save(free)
-		for at, want := range map[time.Time]int{now: 1, now.Add(lasts): 2} {
-			var found []job
-			q := lease.WhereFree(db.Reader().NewSelect().Model(&found), "j", at)
-			if err := q.Scan(t.Context()); err != nil || len(found) != want {
-				t.Errorf("%d are free, %v, want %d", len(found), err, want)
-			}
-		}
 		// A clock that was set back by more than a lease and the slack locks nobody out.
 		for at, want := range map[time.Time]int{now: 1, now.Add(lasts): 2, now.Add(-time.Hour): 2} {
 			var found []job
-			q := lease.WhereFreeFor(db.Reader().NewSelect().Model(&found), "j", at, lasts)
+			q := lease.WhereFree(db.Reader().NewSelect().Model(&found), "j", at, lasts)
 			if err := q.Scan(t.Context()); err != nil || len(found) != want {
 				t.Errorf("at %v %d are free, %v, want %d", at.Sub(now), len(found), err, want)
 			}
+		}
+	})
+}
+
+// TestDueRowsAreClaimedTogether: those that the query selects and nobody has, and by nobody
+// else until they are released or their lease has run out.
+func TestDueRowsAreClaimedTogether(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		jobs, now := newJobs(t, db), time.Now()
+		for _, name := range []string{"a", "b", "c", "d"} {
+			row := &job{Name: name, Done: name == "c"}
+			if jobs.claim(row, now); name != "a" {
+				row.Release()
+				jobs.save(row)
+			}
+		}
+		due := func(at time.Time, limit int64) (names string, rows []job) {
+			t.Helper()
+			jobs.do(func(ctx context.Context, tx bun.IDB) (_ bool, err error) {
+				rows, err = lease.ClaimDue[job](ctx, tx, "j", at, lasts, func(q *bun.SelectQuery) *bun.SelectQuery {
+					return q.Where("NOT j.done").Order("j.name").Limit(limit)
+				})
+				return true, err
+			})
+			for _, r := range rows {
+				names += r.Name
+			}
+			return names, rows
+		}
+		one, first := due(now, 1)
+		rest, others := due(now, 9)
+		if one != "b" || rest != "d" || first[0].LeaseToken == others[0].LeaseToken {
+			t.Fatalf("claimed %q and then %q, want b and d, each under a token of its own", one, rest)
+		}
+		if names, _ := due(now, 9); names != "" {
+			t.Errorf("%q was claimed twice", names)
+		}
+		jobs.do(func(ctx context.Context, tx bun.IDB) (bool, error) {
+			lost := job{Name: "b", Done: true, Lease: others[0].Lease}
+			if held, err := lease.SaveRelease(ctx, tx, &lost); held || err != nil {
+				t.Errorf("a lease of another was released: %v", err)
+			}
+			if held, err := lease.Delete(ctx, tx, &lost); held || err != nil {
+				t.Errorf("a row of another was removed: %v", err)
+			}
+			first[0].Done = true // not written by a release
+			if held, err := lease.SaveRelease(ctx, tx, &first[0]); !held || err != nil {
+				t.Errorf("the lease was not released: %v", err)
+			}
+			held, err := lease.Delete(ctx, tx, &others[0])
+			if !held || err != nil {
+				t.Errorf("the row was not removed: %v", err)
+			}
+			return held, err
+		})
+		if names, _ := due(now, 9); names != "b" {
+			t.Errorf("%q are due, want b, which was released", names)
+		}
+		if names, _ := due(now.Add(lasts), 9); names != "ab" {
+			t.Errorf("%q are due when the leases have ended, want ab", names)
+		}
+	})
+}
+
+// TestColumnsAreSavedAlone, with the end of the lease.
+func TestColumnsAreSavedAlone(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		jobs, now := newJobs(t, db), time.Now()
+		row := &job{Name: "a"}
+		jobs.claim(row, now)
+		row.Done = true
+		row.Prolong(now.Add(time.Second), lasts)
+		jobs.do(func(ctx context.Context, tx bun.IDB) (bool, error) { return lease.Save(ctx, tx, row, "lease_token") })
+		found := &job{Name: "a"}
+		if jobs.claim(found, now.Add(lasts)) || found.Done {
+			t.Errorf("the row is %+v, want it leased for a second longer and not done", found)
 		}
 	})
 }

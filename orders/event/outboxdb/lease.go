@@ -21,7 +21,7 @@ func (l *Log) Due(ctx context.Context, subscriber, aggregateID string, now time.
 	if aggregateID != "" {
 		q.Where("d.aggregate_id = ?", aggregateID)
 	} else {
-		q = lease.WhereFree(q.Where("d.next_at <= ?", sqldb.At(now)), "d", now)
+		q = lease.WhereFree(q.Where("d.next_at <= ?", sqldb.At(now)), "d", now, outbox.MaxLease)
 	}
 	var due bool
 	if err := l.db.Read().NewRaw("SELECT EXISTS (?)", q).Scan(ctx, &due); err != nil {
@@ -85,7 +85,7 @@ func (l *Log) claimable(tx bun.IDB, c outbox.Claim) *bun.SelectQuery {
 		Where(`NOT EXISTS (SELECT 1 FROM ? AS e WHERE e.aggregate_id = d.aggregate_id
 			AND e.seq < d.seq AND e.fanned_out = FALSE)`, l.events()).
 		OrderExpr("d.next_at").Limit(int64(c.Limit))
-	q = lease.WhereFree(q, "d", c.Now)
+	q = lease.WhereFree(q, "d", c.Now, outbox.MaxLease)
 	if c.AggregateID == "" {
 		q.Where("d.next_at <= ?", sqldb.At(c.Now))
 	} else {

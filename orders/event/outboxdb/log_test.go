@@ -186,3 +186,40 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// TestAClockThatWasSetBackLocksNobodyOut: the deliveries that a process leased in its future
+// are due, and are claimed, as soon as no lease taken now could end so late.
+func TestAClockThatWasSetBackLocksNobodyOut(t *testing.T) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
+		l := newLog(t, db)
+		appendEvents(t, db, outboxtest.NewEvent(t, "o1", 1, "made"))
+		_, err := l.FanOut(t.Context(), outbox.FanOut{
+			Subscribers: []outbox.Subscriber{{Name: "s"}}, Now: day, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim := func(now time.Time) (bool, int) {
+			t.Helper()
+			due, err := l.Due(t.Context(), "s", "", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := l.Claim(t.Context(), outbox.Claim{
+				Subscriber: "s", Now: now, Until: now.Add(outbox.MaxLease), Limit: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return due, len(got)
+		}
+		ahead := day.Add(time.Hour)
+		if due, n := claim(ahead); !due || n != 1 {
+			t.Fatalf("due %t, %d claimed", due, n)
+		}
+		if due, n := claim(ahead.Add(-time.Second)); due || n != 0 {
+			t.Errorf("a leased delivery: due %t, %d claimed", due, n)
+		}
+		if due, n := claim(day); !due || n != 1 {
+			t.Errorf("an hour back: due %t, %d claimed, want it free", due, n)
+		}
+	})
+}

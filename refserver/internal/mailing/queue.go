@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -109,20 +110,19 @@ func New(c Config) (*Queue, error) {
 type mailRow struct {
 	bun.BaseModel `bun:"table:?(rk)mails,alias:m"`
 
-	ID         string `bun:",pk"`
-	Key        string
-	UserID     string
-	Address    string
-	Kind       Kind
-	Content    sqldb.JSON[Content]
-	CreatedAt  sqldb.Time
-	NextAt     sqldb.Time
-	Attempts   int
-	LeaseUntil sqldb.Time
-	LeaseToken string
-	LastError  string
-	SentAt     sqldb.Time
-	DeadAt     sqldb.Time
+	ID        string `bun:",pk"`
+	Key       string
+	UserID    string
+	Address   string
+	Kind      Kind
+	Content   sqldb.JSON[Content]
+	CreatedAt sqldb.Time
+	NextAt    sqldb.Time
+	Attempts  int
+	LastError string
+	SentAt    sqldb.Time
+	DeadAt    sqldb.Time
+	lease.Lease
 }
 
 // Add has a mail sent when tx commits; nil is a transaction of its own.

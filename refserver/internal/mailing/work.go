@@ -2,7 +2,6 @@ package mailing
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -44,25 +43,22 @@ func (q *Queue) Work(ctx context.Context, limit int) (int, error) {
 }
 
 func (q *Queue) claim(ctx context.Context) (row mailRow, found bool, err error) {
-	due := func(sel *bun.SelectQuery, now time.Time) *bun.SelectQuery {
-		return lease.WhereFree(sel.Where("m.sent_at IS NULL").Where("m.dead_at IS NULL").
-			Where("m.next_at <= ?", sqldb.At(now)), "m", now)
+	now := q.cfg.Now()
+	due := func(sel *bun.SelectQuery) *bun.SelectQuery {
+		return sel.Where("m.sent_at IS NULL").Where("m.dead_at IS NULL").Where("m.next_at <= ?", sqldb.At(now)).
+			Order("m.next_at", "m.id").Limit(1)
 	}
 	// A look without a lock first: mostly there is nothing.
-	n, err := due(q.cfg.DB.Read().NewSelect().Model((*mailRow)(nil)), q.cfg.Now()).Limit(1).Count(ctx)
-	if err != nil || n == 0 {
+	look := due(q.cfg.DB.Read().NewSelect().Model((*mailRow)(nil)))
+	some, err := lease.WhereFree(look, "m", now, leaseFor).Exists(ctx)
+	if err != nil || !some {
 		return row, false, err
 	}
 	err = q.cfg.DB.Tx(ctx, "mailing: claim", func(ctx context.Context, tx bun.IDB) error {
-		var rows []mailRow
-		now := q.cfg.Now()
-		err := sqldb.SkipLocked(due(tx.NewSelect().Model(&rows), now).Order("m.next_at", "m.id").Limit(1)).Scan(ctx)
-		if found = len(rows) > 0; err != nil || !found {
-			return err
+		rows, err := lease.ClaimDue[mailRow](ctx, tx, "m", now, leaseFor, due)
+		if found = len(rows) > 0; found {
+			row = rows[0]
 		}
-		row = rows[0]
-		row.LeaseUntil, row.LeaseToken = sqldb.At(now.Add(leaseFor)), rand.Text()
-		_, err = tx.NewUpdate().Model(&row).WherePK().Column("lease_until", "lease_token").Exec(ctx)
 		return err
 	})
 	return row, found, err
@@ -138,7 +134,7 @@ func (q *Queue) settle(ctx context.Context, row mailRow, cause error) error {
 	now := q.cfg.Now()
 	if errors.Is(cause, errUnwanted) {
 		return q.cfg.DB.Tx(ctx, "mailing: drop", func(ctx context.Context, tx bun.IDB) error {
-			_, err := tx.NewDelete().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+			_, err := lease.Delete(ctx, tx, &row)
 			return err
 		})
 	}
@@ -165,11 +161,11 @@ func (q *Queue) settle(ctx context.Context, row mailRow, cause error) error {
 // finish ends the lease of a row that change has changed, while it is still ours.
 func (q *Queue) finish(ctx context.Context, row mailRow, change func(*mailRow)) error {
 	change(&row)
-	row.LeaseUntil = sqldb.Time{}
+	row.Release()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	return q.cfg.DB.Tx(ctx, "mailing: write result", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		_, err := lease.Save(ctx, tx, &row)
 		return err
 	})
 }

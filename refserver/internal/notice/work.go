@@ -2,7 +2,6 @@ package notice
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,9 +35,8 @@ type eventRow struct {
 	At          sqldb.Time
 	NextAt      sqldb.Time
 	Attempts    int
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
 	LastError   string
+	lease.Lease
 }
 
 // noticeRow is a notice as it is stored.
@@ -128,28 +126,18 @@ func (s *Service) Work(ctx context.Context, limit int) (int, error) {
 }
 
 func (s *Service) claim(ctx context.Context, limit int) (rows []eventRow, err error) {
-	due := func(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
-		return lease.WhereFree(q.Where("e.next_at <= ?", sqldb.At(now)), "e", now)
+	now := s.cfg.Now()
+	due := func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("e.next_at <= ?", sqldb.At(now)).Order("e.at", "e.aggregate_id", "e.seq").Limit(int64(limit))
 	}
 	// A look without a lock first: mostly there is nothing.
-	n, err := due(s.cfg.DB.Read().NewSelect().Model((*eventRow)(nil)), s.cfg.Now()).Limit(1).Count(ctx)
-	if err != nil || n == 0 {
+	look := due(s.cfg.DB.Read().NewSelect().Model((*eventRow)(nil)))
+	some, err := lease.WhereFree(look, "e", now, leaseFor).Exists(ctx)
+	if err != nil || !some {
 		return nil, err
 	}
 	err = s.cfg.DB.Tx(ctx, "notice: claim", func(ctx context.Context, tx bun.IDB) error {
-		rows = nil
-		now := s.cfg.Now()
-		q := due(tx.NewSelect().Model(&rows), now).Order("e.at", "e.aggregate_id", "e.seq").Limit(int64(limit))
-		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil || len(rows) == 0 {
-			return err
-		}
-		until, token := sqldb.At(now.Add(leaseFor)), rand.Text()
-		ids := make([]string, len(rows))
-		for i := range rows {
-			rows[i].LeaseUntil, rows[i].LeaseToken, ids[i] = until, token, rows[i].EventID
-		}
-		_, err := tx.NewUpdate().Model((*eventRow)(nil)).Set("lease_until = ?", until).
-			Set("lease_token = ?", token).Where("event_id IN (?)", bun.List(ids)).Exec(ctx)
+		rows, err = lease.ClaimDue[eventRow](ctx, tx, "e", now, leaseFor, due)
 		return err
 	})
 	return rows, err
@@ -168,8 +156,7 @@ func (s *Service) make(ctx context.Context, row eventRow) error {
 		}
 	}
 	err = s.cfg.DB.Tx(ctx, "notice: make", func(ctx context.Context, tx bun.IDB) error {
-		mine, err := sqldb.ChangedOne(tx.NewDelete().Model((*eventRow)(nil)).Where("event_id = ?", row.EventID).
-			Where("lease_token = ?", row.LeaseToken).Exec(ctx))
+		mine, err := lease.Delete(ctx, tx, &row)
 		if err != nil || !mine || d == nil {
 			return err // another process has it
 		}
@@ -227,11 +214,12 @@ func clip(text string) string {
 
 // later has an event tried again.
 func (s *Service) later(ctx context.Context, row eventRow, cause error) error {
+	row.NextAt = sqldb.At(s.cfg.Now().Add(s.retry.Wait(row.Attempts)))
+	row.Attempts++
+	row.LastError = clip(cause.Error())
+	row.Release()
 	return s.cfg.DB.Tx(ctx, "notice: retry", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewUpdate().Model((*eventRow)(nil)).Set("lease_until = NULL").
-			Set("attempts = attempts + 1").Set("last_error = ?", clip(cause.Error())).
-			Set("next_at = ?", sqldb.At(s.cfg.Now().Add(s.retry.Wait(row.Attempts)))).
-			Where("event_id = ?", row.EventID).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		_, err := lease.Save(ctx, tx, &row)
 		return err
 	})
 }

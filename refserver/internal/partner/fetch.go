@@ -114,16 +114,13 @@ func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
 func (s *Service) claimFetch(ctx context.Context) (row partnerRow, found bool, err error) {
 	err = s.cfg.DB.Tx(ctx, "partner: claim fetch", func(ctx context.Context, tx bun.IDB) error {
 		now := s.cfg.Now()
-		var rows []partnerRow
-		q := leases.WhereFreeFor(tx.NewSelect().Model(&rows).Where("next_at <= ?", sqldb.At(now)),
-			"p", now, fetchLease).Order("next_at", "id").Limit(1)
-		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil || len(rows) == 0 {
-			found = false
-			return err
+		rows, err := leases.ClaimDue[partnerRow](ctx, tx, "p", now, fetchLease,
+			func(q *bun.SelectQuery) *bun.SelectQuery {
+				return q.Where("next_at <= ?", sqldb.At(now)).Order("next_at", "id").Limit(1)
+			})
+		if found = len(rows) > 0; found {
+			row = rows[0]
 		}
-		row, found = rows[0], true
-		row.Take(now, fetchLease)
-		_, err := tx.NewUpdate().Model(&row).WherePK().Column("lease_until", "lease_token").Exec(ctx)
 		return err
 	})
 	return row, found, err

@@ -128,7 +128,8 @@ func (r *row) advance(ctx context.Context, tx bun.IDB, a Advance, now time.Time)
 			return err
 		}
 	}
-	r.Failures, r.LeaseUntil = 0, sqldb.At(now.Add(lasts))
+	r.Failures = 0
+	r.Prolong(now, lasts)
 	if a.Finish != "" {
 		r.finish(a.Finish, r.Message, now)
 	}
@@ -216,10 +217,7 @@ func (t *Task) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := t.service.cfg.DB.Tx(ctx, "progress: release", func(ctx context.Context, tx bun.IDB) error {
-		var free lease.Lease
-		free.Release()
-		_, err := tx.NewUpdate().Model((*row)(nil)).Set("lease_until = ?", free.LeaseUntil).Where("id = ?", t.ID).
-			Where("lease_token = ?", t.token).Exec(ctx)
+		_, err := lease.SaveRelease(ctx, tx, &row{ID: t.ID, Lease: lease.Lease{LeaseToken: t.token}})
 		return err
 	})
 	if err != nil {

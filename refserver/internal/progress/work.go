@@ -67,13 +67,9 @@ func (s *Service) WorkDue(ctx context.Context, k Kind) (more bool, err error) {
 	for ctx.Err() == nil {
 		var ids []string
 		now := s.cfg.Now()
-		err := s.cfg.DB.Read().NewSelect().Model((*row)(nil)).Column("id").Where("kind = ?", k.Name).
-			Where("state = ?", Running).Where("id NOT IN (?)", bun.List(attempted)).
-			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-				return q.Where("lease_until <= ?", sqldb.At(now)).
-					// Taken before the clock was set back: see package lease.
-					WhereOr("lease_until > ?", sqldb.At(now.Add(lasts+lease.ClockSlack)))
-			}).Order("started_at", "id").Limit(1).Scan(ctx, &ids)
+		q := s.cfg.DB.Read().NewSelect().Model((*row)(nil)).Column("id").Where("kind = ?", k.Name).
+			Where("state = ?", Running).Where("id NOT IN (?)", bun.List(attempted)).Order("started_at", "id").Limit(1)
+		err := lease.WhereFree(q, "o", now, lasts).Scan(ctx, &ids)
 		if err != nil || len(ids) == 0 {
 			return false, errors.Join(failed, err)
 		}

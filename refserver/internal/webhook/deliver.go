@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -82,17 +81,16 @@ func (s *Service) count(endpointID string, n int) {
 	}
 }
 
-// waiting limits a query of deliveries to those that may be sent at now.
+// waiting limits a query of deliveries to those that are due at now.
 func waiting(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
-	return lease.WhereFree(q.Where("d.delivered_at IS NULL").Where("d.dead_at IS NULL").
-		Where("d.next_at <= ?", sqldb.At(now)), "d", now)
+	return q.Where("d.delivered_at IS NULL").Where("d.dead_at IS NULL").Where("d.next_at <= ?", sqldb.At(now))
 }
 
 // due are the enabled endpoints that something is due for.
 func (s *Service) due(ctx context.Context) (rows []endpointRow, err error) {
-	read := s.cfg.DB.Read()
-	some := waiting(read.NewSelect().Model((*deliveryRow)(nil)).ColumnExpr("1").Where("d.endpoint_id = w.id"),
-		s.cfg.Now())
+	read, now := s.cfg.DB.Read(), s.cfg.Now()
+	some := waiting(read.NewSelect().Model((*deliveryRow)(nil)).ColumnExpr("1").Where("d.endpoint_id = w.id"), now)
+	some = lease.WhereFree(some, "d", now, leaseFor)
 	err = read.NewSelect().Model(&rows).Where("w.disabled_at IS NULL").Where("EXISTS (?)", some).Scan(ctx)
 	return rows, err
 }
@@ -103,21 +101,12 @@ func (s *Service) claim(ctx context.Context, endpointID string, limit int) (rows
 		return nil, nil
 	}
 	err = s.cfg.DB.Tx(ctx, "webhook: claim", func(ctx context.Context, tx bun.IDB) error {
-		rows = nil
 		now := s.cfg.Now()
-		q := waiting(tx.NewSelect().Model(&rows).Where("d.endpoint_id = ?", endpointID), now).
-			Order("d.next_at", "d.event_id").Limit(int64(limit))
-		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil || len(rows) == 0 {
-			return err
-		}
-		until, token := sqldb.At(now.Add(leaseFor)), rand.Text()
-		ids := make([]string, len(rows))
-		for i := range rows {
-			rows[i].LeaseUntil, rows[i].LeaseToken, ids[i] = until, token, rows[i].EventID
-		}
-		_, err := tx.NewUpdate().Model((*deliveryRow)(nil)).Set("lease_until = ?", until).
-			Set("lease_token = ?", token).Where("endpoint_id = ?", endpointID).
-			Where("event_id IN (?)", bun.List(ids)).Exec(ctx)
+		rows, err = lease.ClaimDue[deliveryRow](ctx, tx, "d", now, leaseFor,
+			func(q *bun.SelectQuery) *bun.SelectQuery {
+				return waiting(q, now).Where("d.endpoint_id = ?", endpointID).
+					Order("d.next_at", "d.event_id").Limit(int64(limit))
+			})
 		return err
 	})
 	return rows, err
@@ -171,23 +160,23 @@ func (s *Service) retry(ctx context.Context, d *deliveryRow, now time.Time, afte
 // save writes the result of an attempt while the lease is still ours; where it is not, another
 // process sends the event too.
 func (s *Service) save(ctx context.Context, d deliveryRow) error {
-	d.LeaseUntil = sqldb.Time{}
-	return s.write(ctx, d, "next_at", "attempts", "lease_until", "last_at", "last_status", "last_answer",
-		"last_error", "delivered_at", "dead_at")
+	d.Release()
+	return s.write(ctx, func(ctx context.Context, tx bun.IDB) (bool, error) {
+		return lease.Save(ctx, tx, &d, "next_at", "attempts", "last_at", "last_status", "last_answer", "last_error",
+			"delivered_at", "dead_at")
+	})
 }
 
 // release gives a delivery back that was not sent to its end, because the process stops.
 func (s *Service) release(ctx context.Context, d deliveryRow) error {
-	d.LeaseUntil = sqldb.Time{}
-	return s.write(ctx, d, "lease_until")
+	return s.write(ctx, func(ctx context.Context, tx bun.IDB) (bool, error) { return lease.SaveRelease(ctx, tx, &d) })
 }
 
-func (s *Service) write(ctx context.Context, d deliveryRow, columns ...string) error {
+func (s *Service) write(ctx context.Context, row func(ctx context.Context, tx bun.IDB) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	return s.cfg.DB.Tx(ctx, "webhook: write result", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewUpdate().Model(&d).Column(columns...).WherePK().Where("lease_token = ?", d.LeaseToken).
-			Where("delivered_at IS NULL").Exec(ctx)
+		_, err := row(ctx, tx)
 		return err
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -28,14 +29,13 @@ type deliveryRow struct {
 	CreatedAt   sqldb.Time
 	NextAt      sqldb.Time
 	Attempts    int
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
 	LastAt      sqldb.Time
 	LastStatus  int
 	LastAnswer  string
 	LastError   string
 	DeliveredAt sqldb.Time
 	DeadAt      sqldb.Time
+	lease.Lease
 }
 
 func newDelivery(endpointID, stream string, e event.Event, now time.Time) deliveryRow {
