@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,6 +16,8 @@ import (
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
+
+	"github.com/returnkit/returnkit/refserver/internal/seal"
 )
 
 // Values of second factors (https://www.rfc-editor.org/rfc/rfc6238).
@@ -232,38 +232,38 @@ func (s *Service) recoveryHash(u User, code string) string {
 
 // seal encrypts a secret for the database, so that a copy of it makes no codes.
 func (s *Service) seal(secret string) (string, error) {
-	aead, err := s.aead()
+	box, err := s.factorBox()
 	if err != nil {
 		return "", err
 	}
-	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails, see crypto/rand
-	return base64.RawStdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(secret), nil)), nil
+	return base64.RawStdEncoding.EncodeToString(box.Seal("", []byte(secret))), nil
 }
 
 func (s *Service) unseal(sealed string) (string, error) {
-	aead, err := s.aead()
+	box, err := s.factorBox()
 	if err != nil {
 		return "", err
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(sealed)
-	if err != nil || len(raw) < aead.NonceSize() {
-		return "", errors.New("auth: the secret of a second factor is damaged")
-	}
-	secret, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], nil)
 	if err != nil {
+		return "", errFactorDamaged
+	}
+	secret, err := box.Open("", raw)
+	switch {
+	case errors.Is(err, seal.ErrDamaged):
+		return "", errFactorDamaged
+	case err != nil:
 		return "", errors.New("auth: the secret of a second factor can't be read: SECRET_KEY is another one; " +
 			"remove the second factor with: refserver account remove-second-factor USERNAME")
 	}
 	return string(secret), nil
 }
 
-func (s *Service) aead() (cipher.AEAD, error) {
+var errFactorDamaged = errors.New("auth: the secret of a second factor is damaged")
+
+// factorBox seals the secrets of second factors.
+func (s *Service) factorBox() (seal.Box, error) {
 	m := hmac.New(sha256.New, s.secret)
 	m.Write([]byte("second factor"))
-	block, err := aes.NewCipher(m.Sum(nil))
-	if err != nil {
-		return nil, fmt.Errorf("auth: second factor: %w", err)
-	}
-	return cipher.NewGCM(block)
+	return seal.WithKey(m.Sum(nil))
 }

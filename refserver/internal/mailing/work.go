@@ -144,7 +144,7 @@ func (q *Queue) settle(ctx context.Context, row mailRow, cause error) error {
 			r.SentAt, r.LastError = sqldb.At(now), ""
 			return
 		}
-		r.LastError = errorText(cause)
+		r.LastError = sqldb.ErrorText(cause)
 		next := now.Add(q.cfg.Retry.Wait(r.Attempts - 1))
 		if next.After(r.CreatedAt.Time().Add(GiveUpAfter)) {
 			r.DeadAt = sqldb.At(now)
@@ -168,16 +168,6 @@ func (q *Queue) finish(ctx context.Context, row mailRow, change func(*mailRow)) 
 		_, err := lease.Save(ctx, tx, &row)
 		return err
 	})
-}
-
-// errorText is what is stored of an error: its beginning, as text that every database takes.
-func errorText(err error) string {
-	const limit = 500
-	text := strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "\uFFFD"), "\x00", "\uFFFD")
-	if r := []rune(text); len(r) > limit {
-		text = string(r[:limit]) + "..."
-	}
-	return text
 }
 
 // State says how a mail stands.

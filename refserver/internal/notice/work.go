@@ -216,7 +216,7 @@ func clip(text string) string {
 func (s *Service) later(ctx context.Context, row eventRow, cause error) error {
 	row.NextAt = sqldb.At(s.cfg.Now().Add(s.retry.Wait(row.Attempts)))
 	row.Attempts++
-	row.LastError = clip(cause.Error())
+	row.LastError = sqldb.ErrorText(cause)
 	row.Release()
 	return s.cfg.DB.Tx(ctx, "notice: retry", func(ctx context.Context, tx bun.IDB) error {
 		_, err := lease.Save(ctx, tx, &row)

@@ -2,10 +2,6 @@ package partner
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"embed"
@@ -27,6 +23,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
+	"github.com/returnkit/returnkit/refserver/internal/seal"
 	"github.com/returnkit/returnkit/returns/budget"
 )
 
@@ -82,7 +79,7 @@ type Change struct {
 type Service struct {
 	cfg    Config
 	reader *Reader
-	seal   cipher.AEAD
+	tokens seal.Box
 	fetch  fetcher
 	memory *budget.Budget // of feeds that are read
 }
@@ -110,19 +107,12 @@ func New(c Config) (*Service, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	key, err := hkdf.Key(sha256.New, c.Secret, nil, "partner feed token", 32)
+	tokens, err := seal.New(c.Secret, "partner feed token")
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	s := &Service{cfg: c, reader: NewReader(c.Formats...), fetch: newFetcher(c.PrivateAddresses)}
-	if s.memory, err = budget.New(budget.Config{Bytes: 2 * MaxBytes, KeyPlaces: 1, KeyQueue: 2}); err != nil {
-		return nil, err
-	}
-	s.seal, err = cipher.NewGCM(block)
+	s := &Service{cfg: c, reader: NewReader(c.Formats...), fetch: newFetcher(c.PrivateAddresses), tokens: tokens}
+	s.memory, err = budget.New(budget.Config{Bytes: 2 * MaxBytes, KeyPlaces: 1, KeyQueue: 2})
 	return s, err
 }
 
@@ -320,9 +310,7 @@ func (s *Service) fill(row *partnerRow, p Params) error {
 		row.NextAt = sqldb.At(s.cfg.Now())
 	}
 	if p.Token != "" {
-		nonce := make([]byte, s.seal.NonceSize())
-		rand.Read(nonce)
-		row.FeedToken = s.seal.Seal(nonce, nonce, []byte(p.Token), []byte(row.ID))
+		row.FeedToken = s.tokens.Seal(row.ID, []byte(p.Token))
 	}
 	return nil
 }
@@ -332,12 +320,11 @@ func (s *Service) open(row partnerRow) (string, error) {
 	if len(row.FeedToken) == 0 {
 		return "", nil
 	}
-	n := s.seal.NonceSize()
-	if len(row.FeedToken) < n {
+	token, err := s.tokens.Open(row.ID, row.FeedToken)
+	switch {
+	case errors.Is(err, seal.ErrDamaged):
 		return "", errors.New("the token is damaged; enter it again")
-	}
-	token, err := s.seal.Open(nil, row.FeedToken[:n], row.FeedToken[n:], []byte(row.ID))
-	if err != nil {
+	case err != nil:
 		return "", errors.New("the token was sealed under another SECRET_KEY; enter it again")
 	}
 	return string(token), nil

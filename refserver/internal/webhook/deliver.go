@@ -130,7 +130,7 @@ func (s *Service) deliver(ctx context.Context, w endpointRow, d deliveryRow) err
 		d.DeliveredAt = sqldb.At(now)
 		s.cfg.Sent(resultDelivered)
 	default:
-		d.LastError = err.Error()
+		d.LastError = sqldb.ErrorText(err)
 		s.retry(ctx, &d, now, a.after)
 	}
 	if err := s.save(ctx, d); err != nil {

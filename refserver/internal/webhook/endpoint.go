@@ -171,7 +171,7 @@ func (s *Service) Add(ctx context.Context, p Params, since time.Time) (Endpoint,
 	}
 	key := newKey()
 	row := endpointRow{
-		ID: id.String(), URL: p.URL, Types: sqldb.AsJSON(p.Types), Secret: s.sealed(id.String(), key),
+		ID: id.String(), URL: p.URL, Types: sqldb.AsJSON(p.Types), Secret: s.keys.Seal(id.String(), key),
 		CreatedAt: sqldb.At(s.cfg.Now()), ReplayPlaces: sqldb.AsJSON(map[string]place{}),
 	}
 	if !since.IsZero() {
@@ -273,7 +273,7 @@ func (s *Service) Rotate(ctx context.Context, id string) (Endpoint, string, erro
 	key := newKey()
 	e, err := s.change(ctx, "rotate secret", id, func(r *endpointRow) error {
 		r.OldSecret, r.OldUntil = r.Secret, sqldb.At(s.cfg.Now().Add(OldSecretSigns))
-		r.Secret = s.sealed(r.ID, key)
+		r.Secret = s.keys.Seal(r.ID, key)
 		return nil
 	})
 	return e, secretText(key), err

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"crypto/cipher"
 	"embed"
 	"errors"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/outbound"
+	"github.com/returnkit/returnkit/refserver/internal/seal"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -66,7 +66,7 @@ type Config struct {
 // of processes on one database.
 type Service struct {
 	cfg    Config
-	seal   cipher.AEAD
+	keys   seal.Box
 	client *http.Client
 	logs   map[string]*outboxdb.Log // by stream
 	wake   chan struct{}
@@ -110,7 +110,7 @@ func New(c Config) (*Service, error) {
 		s.logs[stream] = l
 	}
 	var err error
-	s.seal, err = newSeal(c.Secret)
+	s.keys, err = seal.New(c.Secret, "webhook secret")
 	return s, err
 }
 

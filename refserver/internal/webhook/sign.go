@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -35,4 +36,31 @@ func signature(keys [][]byte, id string, at time.Time, body []byte) string {
 		all = append(all, "v1,"+base64.StdEncoding.EncodeToString(m.Sum(nil)))
 	}
 	return strings.Join(all, " ")
+}
+
+// errSealed says that a secret can't be read.
+var errSealed = errors.New("the secret was sealed under another SECRET_KEY; rotate it")
+
+// signingKey is the key of an endpoint, as it was sealed.
+func (s *Service) signingKey(id string, sealed []byte) ([]byte, error) {
+	key, err := s.keys.Open(id, sealed)
+	if err != nil {
+		return nil, errSealed
+	}
+	return key, nil
+}
+
+// keysAt are the keys that sign at an instant, the newest first.
+func (s *Service) keysAt(r endpointRow, at int64) ([][]byte, error) {
+	key, err := s.signingKey(r.ID, r.Secret)
+	if err != nil {
+		return nil, err
+	}
+	keys := [][]byte{key}
+	if len(r.OldSecret) > 0 && at < r.OldUntil.Time().UnixMicro() {
+		if old, err := s.signingKey(r.ID, r.OldSecret); err == nil {
+			keys = append(keys, old)
+		}
+	}
+	return keys, nil
 }
