@@ -153,9 +153,21 @@ func (a *audit) nothingLost(ctx context.Context) error {
 		WHERE o.status IN ('submitted', 'queued') AND NOT p.needs_review`); err != nil {
 		return err
 	}
-	if err := a.wrong(ctx, "I7", `SELECT 'return ' || r.id || ' is approved and its refund ' || f.id || ' has succeeded'
+	// Where several payments give an order back, each of them has a refund of the case.
+	if err := a.wrong(ctx, "I7", `SELECT DISTINCT 'return ' || r.id || ' is approved and its refund ' || f.id
+		|| ' has succeeded'
 		FROM ?(rk)returns r JOIN ?(rk)refunds f ON f.reference = r.id AND f.status = 'succeeded'
-		WHERE r.status = 'approved'`); err != nil {
+		WHERE r.status = 'approved' AND NOT EXISTS (SELECT 1 FROM ?(rk)refunds g
+			WHERE g.reference = r.id AND NOT EXISTS (SELECT 1 FROM ?(rk)refunds p
+				WHERE p.reference = r.id AND p.payment_id = g.payment_id AND p.status = 'succeeded'))`); err != nil {
+		return err
+	}
+	if err := a.wrong(ctx, "I8", `SELECT DISTINCT 'return ' || r.id || ' is refunded, and payment ' || g.payment_id
+		|| ' gave nothing back for it'
+		FROM ?(rk)returns r JOIN ?(rk)refunds g ON g.reference = r.id
+		WHERE r.status = 'refunded' AND NOT EXISTS (SELECT 1 FROM ?(rk)refunds p
+			WHERE p.reference = r.id AND p.payment_id = g.payment_id
+			AND p.status IN ('succeeded', 'reversed'))`); err != nil {
 		return err
 	}
 	return a.wrong(

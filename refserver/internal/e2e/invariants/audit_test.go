@@ -141,6 +141,14 @@ func of(customer, table string) string {
 	return fmt.Sprintf("(SELECT id FROM ?(rk)%s WHERE customer_id = '%s')", table, customer)
 }
 
+// violation is planted in the rows or in the ledger.
+type violation struct {
+	name string
+	want string // how the violation begins; empty: there is none
+	plan string // SQL
+	ruin func(l *client.Ledger)
+}
+
 // TestEachViolationIsFound plants one violation of each kind, past the
 // constraints of the database, in a history that is in order.
 func TestEachViolationIsFound(t *testing.T) {
@@ -149,12 +157,7 @@ func TestEachViolationIsFound(t *testing.T) {
 		return "(SELECT MAX(t.id) FROM ?(rk)refund_attempts t JOIN ?(rk)refunds r ON r.id = t.refund_id " +
 			"WHERE r.customer_id = '" + customer + "')"
 	}
-	for _, c := range []struct {
-		name string
-		want string // how the violation begins; empty: there is none
-		plan string // SQL
-		ruin func(l *client.Ledger)
-	}{
+	for _, c := range append([]violation{
 		{name: "nothing"},
 		{
 			"a balance forgets what was refunded",
@@ -395,7 +398,7 @@ func TestEachViolationIsFound(t *testing.T) {
 			"UPDATE ?(rk)returns SET rma = NULL WHERE customer_id = 'ann'",
 			nil,
 		},
-	} {
+	}, market...) {
 		t.Run(c.name, func(t *testing.T) {
 			ledger := clean
 			ledger.Charges, ledger.Refunds = slices.Clone(clean.Charges), slices.Clone(clean.Refunds)

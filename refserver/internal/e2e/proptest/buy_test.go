@@ -253,9 +253,15 @@ func (d *desk) accepted(b basket, total, have, part int64) {
 		}
 	}
 	if o.total != total || o.credit+rest != total || got.Currency != d.opening.currency ||
-		rest > 0 && o.card != b.card || o.credit > part || o.card && !d.chargeable(rest) ||
+		rest > 0 && o.card != b.card || o.credit > part ||
 		b.credit != "" && o.credit < part && (!o.card || d.chargeable(total-part)) {
 		d.note("%v of %d with %d of %d store credit is %+v", b, total, part, have, got)
+	}
+	if o.card && !d.chargeable(rest) {
+		// The provider's word for it is still to come.
+		if o.refused = true; o.status != "QUEUED" || part > 0 && d.leastKnown() {
+			d.note("%v is %s, and no card can be charged %d", b, o.status, rest)
+		}
 	}
 	units := map[int64]int{}
 	for _, item := range got.Items {

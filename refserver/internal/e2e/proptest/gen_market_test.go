@@ -77,7 +77,8 @@ func genMarket() gopter.Gen {
 // genStory are purchases with all that follows, which chance alone seldom puts together.
 func genStory() gopter.Gen {
 	return gopter.CombineGens(
-		gen.OneConstOf("parts", "parts", "there", "sale"), gen.IntRange(0, 3), gen.IntRange(0, 3), gen.IntRange(0, 2),
+		gen.OneConstOf("parts", "parts", "there", "sale", "nothing"),
+		gen.IntRange(0, 3), gen.IntRange(0, 3), gen.IntRange(0, 2),
 		gen.OneConstOf("", "", "CARD", "CASH", "STORE_CREDIT"), gen.OneConstOf("some", "some", "all"),
 	).Map(func(v []any) action {
 		what, units, n, product := v[0].(string), v[1].(int)+1, v[2].(int), v[3].(int)
@@ -88,6 +89,11 @@ func genStory() gopter.Gen {
 				fmt.Sprintf("buy %d, of which 1 comes back and is refunded there (whole %t), and then here by %q",
 					units, n > 0, method),
 				func(d *desk) { d.refundedTwice(units, n, method) },
+			}
+		case "nothing":
+			return action{
+				fmt.Sprintf("buy %d, and 1 comes back of which nothing is accepted", units),
+				func(d *desk) { d.refused(units) },
 			}
 		case "sale":
 			return action{
@@ -157,4 +163,18 @@ func (d *desk) refundedTwice(units, n int, method string) {
 		d.refund(i, lessOutside)
 	}
 	d.set(was)
+}
+
+// refused buys, and has a unit come back of which nothing is accepted.
+func (d *desk) refused(units int) {
+	d.Helper()
+	orders, cases := len(d.orders), len(d.cases)
+	if d.buy(units, false); len(d.orders) > orders {
+		d.request(orders, 1)
+	}
+	if len(d.cases) > cases {
+		for _, step := range []string{"authorise", "receive", "accept nothing of"} {
+			goods[step](d, cases, 0)
+		}
+	}
 }
