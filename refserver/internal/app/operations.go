@@ -132,6 +132,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		"forget old webhooks":           s.forgetWebhooks,
 		"forget old answers":            s.Keys.CleanUp,
 		"remove unnamed photos":         s.sweepPhotos,
+		"remove photos of old forms":    s.Shelf.CleanUp,
 		"forget old probes":             s.forgetProbes,
 		"forget old webhook deliveries": s.EventsOut.CleanUp,
 		"forget old notices":            s.Notices.CleanUp,

@@ -66,6 +66,7 @@ type App struct {
 	Returns  *returns.Service
 	Refunds  *refunds.Service
 	Evidence *evidence.Files
+	Shelf    *evidence.Shelf // of photos of forms that have to be corrected
 	// Features switches parts of the shop off.
 	Features *feature.Service
 	// Progress keeps operations that outlast a request, Exports those that write files.
@@ -291,6 +292,10 @@ func (s *App) openData(ctx context.Context) (err error) {
 		return s.Config.Unusable("DATA_DIR", err)
 	}
 	s.onClose(func(context.Context) error { return s.Evidence.Close() })
+	if s.Shelf, err = evidence.OpenShelf(s.Config.EvidenceDir(), evidence.ShelfConfig{}); err != nil {
+		return err
+	}
+	s.onClose(func(context.Context) error { return s.Shelf.Close() })
 	s.Uploads, err = upload.New(upload.Config{Temp: s.Evidence.Temp, Photos: s.Config.ReturnsMaxPhotos})
 	return err
 }

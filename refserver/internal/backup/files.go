@@ -52,6 +52,8 @@ func copyTree(ctx context.Context, from, to string) (copied, error) {
 		}
 		target := filepath.Join(to, below)
 		switch {
+		case entry.IsDir() && below != "." && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o700)
 		case !entry.Type().IsRegular() || strings.HasPrefix(entry.Name(), "."):

@@ -57,7 +57,7 @@ func New(s *app.App) (http.Handler, error) {
 		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
-		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
+		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads, Shelf: s.Shelf,
 		Checkout: checkout, Admission: admit.handler, ClientAddress: s.ClientAddress,
 		CardForm: card != nil && !c.CardPage(), CardPage: s.PageOrigin(),
 		API: api.New(api.Deps{

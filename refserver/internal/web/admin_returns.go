@@ -151,17 +151,21 @@ func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {
 	in, err := s.readPhotos(w, r, nil)
 	defer func() { in.Close() }()
 	if err != nil {
-		return err
+		return s.fileAgain(w, in, err)
 	}
 	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error { return s.fileRead(w, r, in) })
 }
 
 // fileRead files a return for the customer whose order it is.
 func (s *server) fileRead(w http.ResponseWriter, r *http.Request, in *upload.Intake) error {
-	form := requestFormOf(in.Form)
-	o, err := s.Endpoints.Order(r.Context(), user(r), form.OrderID)
+	o, err := s.Endpoints.Order(r.Context(), user(r), requestFormOf(in.Form).OrderID)
 	if err != nil {
 		return err
+	}
+	photos, end, err := s.photosOf(in)
+	defer end()
+	if err != nil {
+		return s.fileAgain(w, in, err)
 	}
 	p := endpoint.FilingParams{CustomerID: o.CustomerID}
 	if p.ReturnParams, err = readRequest(in.Form); err == nil {
@@ -169,14 +173,26 @@ func (s *server) fileRead(w http.ResponseWriter, r *http.Request, in *upload.Int
 	}
 	if err == nil {
 		var c endpoint.ReturnChange
-		if c, err = s.Endpoints.FileReturn(r.Context(), user(r), p, in.Photos); err == nil {
+		if c, err = s.Endpoints.FileReturn(r.Context(), user(r), p, photos); err == nil {
+			s.unstage(in)
 			return s.redirect(w, r, "/admin/returns/"+c.ID, c.Message)
 		}
 	}
-	q := problem.Of(err)
+	return s.fileAgain(w, in, err)
+}
+
+// fileAgain shows a return that staff could not file as it was filled in, with its photos kept.
+func (s *server) fileAgain(w http.ResponseWriter, in *upload.Intake, err error) error {
+	q, r := problem.Of(err), in.Request()
 	if q.Internal {
 		return err
 	}
+	o, notFound := s.Endpoints.Order(r.Context(), user(r), requestFormOf(in.Form).OrderID)
+	if notFound != nil {
+		return err
+	}
+	s.stage(in)
+	form := requestFormOf(in.Form)
 	form.refuse(q)
 	refused(r, q, in.Form)
 	return s.showFiling(w, r, q.Status, o, form, notesOf(q)...)

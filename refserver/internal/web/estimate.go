@@ -77,7 +77,7 @@ func (s *server) estimateChanged(w http.ResponseWriter, r *http.Request, f url.V
 	return s.showNewReturn(w, r, http.StatusConflict, requestFormOf(f), &e, note{
 		Tone: "bad", Code: string(returns.CodePriceChanged),
 		Text: fmt.Sprintf("The estimated refund was %s and is now %s. Nothing was requested. "+
-			"Check the new amount, choose your photos again, then request the return.",
+			"Check the new amount, then request the return.",
 			shown.Format(language), amount(e.Amount, e.Currency)),
 	})
 }

@@ -101,9 +101,12 @@ func TestARefusedPhotoIsNamedOnTheForm(t *testing.T) {
 }
 
 // storedPhotos counts the files in the directory of photos, those under way
-// too.
+// too, but not those that a form keeps.
 func storedPhotos(b *bundle) (n int, err error) {
 	err = filepath.WalkDir(b.Config.EvidenceDir(), func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == ".staged" {
+			return filepath.SkipDir
+		}
 		if err == nil && !d.IsDir() {
 			n++
 		}

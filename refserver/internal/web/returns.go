@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -50,8 +52,9 @@ type returnOrder struct {
 	Policy   returns.Policy
 	Accept   string // for the file field
 	Form     requestForm
-	Customer string // id of the customer when staff file; else empty
-	Key      string // under which the form is carried out once
+	Kept     []stagedPhoto // photos that were sent with the form before
+	Customer string        // id of the customer when staff file; else empty
+	Key      string        // under which the form is carried out once
 }
 
 // returnLine is a line of an order, with what can come back, until when, and
@@ -216,7 +219,7 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 		}
 		switch {
 		case o.ID == form.OrderID:
-			v.Open, v.Form = true, form
+			v.Open, v.Form, v.Kept = true, form, s.keptPhotos(r, form.Staged)
 		case !opened && v.Units > 0:
 			v.Open, opened = true, true
 		}
@@ -235,31 +238,61 @@ func accept(types []string) string {
 }
 
 func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
+	var mistake error // in the fields of the owner's form, whose photos are kept all the same
 	in, err := s.readPhotos(w, r, s.unlessKnown(r, func(f url.Values) error {
 		p, err := readRequest(f)
 		if err != nil {
 			return nil // what is missing may come behind the photos
 		}
-		return s.Endpoints.CheckRequest(r.Context(), user(r), p)
+		mistake = s.Endpoints.CheckRequest(r.Context(), user(r), p)
+		if s.staysOpen(r, p.OrderID, mistake) {
+			return nil
+		}
+		return mistake
 	}))
 	defer func() { in.Close() }()
-	if err != nil {
-		return s.requestRefused(w, in.Request(), in.Form, err)
+	if err = cmp.Or(mistake, err); err != nil {
+		return s.requestAgain(w, in, err)
 	}
 	if in.Form.Get("step") == stepEstimate {
+		s.stage(in)
 		return s.estimateAgain(w, in.Request(), in.Form)
 	}
 	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
 		p, err := readRequest(in.Form)
 		if err != nil {
-			return s.requestRefused(w, r, in.Form, err)
+			return s.requestAgain(w, in, err)
 		}
-		c, err := s.Endpoints.RequestReturn(r.Context(), user(r), p, in.Photos)
+		photos, end, err := s.photosOf(in)
+		defer end()
 		if err != nil {
-			return s.requestRefused(w, r, in.Form, err)
+			return s.requestAgain(w, in, err)
 		}
+		c, err := s.Endpoints.RequestReturn(r.Context(), user(r), p, photos)
+		if err != nil {
+			return s.requestAgain(w, in, err)
+		}
+		s.unstage(in)
 		return s.redirect(w, r, "/returns", c.Message)
 	})
+}
+
+// staysOpen reports whether a request with a mistake is shown again to who can correct it, so that
+// its photos are worth keeping.
+func (s *server) staysOpen(r *http.Request, orderID string, mistake error) bool {
+	if mistake == nil || problem.Of(mistake).Internal || s.Endpoints.Off(feature.Returns, user(r).ID) != "" {
+		return false
+	}
+	_, err := s.ownOrderOf(r, strings.TrimSpace(orderID))
+	return err == nil
+}
+
+// requestAgain is requestRefused with the photos kept.
+func (s *server) requestAgain(w http.ResponseWriter, in *upload.Intake, err error) error {
+	if s.staysOpen(in.Request(), in.Form.Get("sale_id"), err) {
+		s.stage(in)
+	}
+	return s.requestRefused(w, in.Request(), in.Form, err)
 }
 
 // requestRefused shows the form again, as it was filled in, with what is wrong.
@@ -293,9 +326,11 @@ type ownCaseBody struct {
 	Accept  string
 	Photos  int // that can still be added
 	Details string
-	Key     string     // under which the form is carried out once
-	Kit     *sendBack  // nil: nothing is to be sent now
-	Form    url.Values // what was typed into a form that was refused
+	Kept    []stagedPhoto // photos that were sent with the answer before
+	Unkept  bool          // some were sent that are not kept
+	Key     string        // under which the form is carried out once
+	Kit     *sendBack     // nil: nothing is to be sent now
+	Form    url.Values    // what was typed into a form that was refused
 }
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
@@ -306,7 +341,7 @@ func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.showCase(w, r, http.StatusOK, c, "")
+	return s.showCase(w, r, http.StatusOK, c, nil)
 }
 
 func (s *server) showCase(
@@ -314,7 +349,7 @@ func (s *server) showCase(
 	r *http.Request,
 	status int,
 	c returns.Return,
-	details string,
+	answer url.Values, // to a request for information, that was refused
 	notes ...note,
 ) error {
 	views, err := s.caseViews(r, []returns.Return{c})
@@ -326,7 +361,8 @@ func (s *server) showCase(
 		return err
 	}
 	body := ownCaseBody{
-		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Details: details,
+		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes),
+		Details: answer.Get("details"), Kept: s.keptPhotos(r, answer[stagedField]), Unkept: answer.Has(unkeptField),
 		Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)),
 	}
 	if s.Endpoints.Off(feature.Photos, c.CustomerID) != "" {
@@ -352,18 +388,25 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 	}))
 	defer func() { in.Close() }()
 	if err != nil {
-		return s.caseRefused(w, in.Request(), c, in.Form.Get("details"), err)
+		s.stage(in)
+		return s.caseRefused(w, in.Request(), c, in.Form, err)
 	}
 	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
 		var p endpoint.InfoParams
-		err := input.Form(in.Form, &p)
+		photos, end, err := s.photosOf(in)
+		defer end()
+		if err == nil {
+			err = input.Form(in.Form, &p)
+		}
 		if err == nil {
 			var done endpoint.ReturnChange
-			if done, err = s.Endpoints.ProvideInfo(r.Context(), user(r), c.ID, p, in.Photos); err == nil {
+			if done, err = s.Endpoints.ProvideInfo(r.Context(), user(r), c.ID, p, photos); err == nil {
+				s.unstage(in)
 				return s.redirect(w, r, "/returns", done.Message)
 			}
 		}
-		return s.caseRefused(w, r, c, p.Details, err)
+		s.stage(in)
+		return s.caseRefused(w, r, c, in.Form, err)
 	})
 }
 
@@ -372,7 +415,7 @@ func (s *server) caseRefused(
 	w http.ResponseWriter,
 	r *http.Request,
 	c returns.Return,
-	details string,
+	answer url.Values,
 	err error,
 ) error {
 	p := problem.Of(err)
@@ -381,7 +424,7 @@ func (s *server) caseRefused(
 	}
 	p.SetRetryAfter(w.Header())
 	refused(r, p, nil)
-	return s.showCase(w, r, p.Status, c, details, notesOf(p)...)
+	return s.showCase(w, r, p.Status, c, answer, notesOf(p)...)
 }
 
 func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
@@ -391,7 +434,7 @@ func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
 	}
 	done, err := s.Endpoints.CancelReturn(r.Context(), user(r), c.ID)
 	if err != nil {
-		return s.caseRefused(w, r, c, "", err)
+		return s.caseRefused(w, r, c, nil, err)
 	}
 	return s.redirect(w, r, "/returns", done.Message)
 }

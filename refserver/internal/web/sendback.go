@@ -121,7 +121,7 @@ func (s *server) shipOwn(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		refused(r, p, nil)
-		return s.showCase(w, r, p.Status, c, "", note{Tone: "bad", Text: p.Message})
+		return s.showCase(w, r, p.Status, c, nil, note{Tone: "bad", Text: p.Message})
 	}
 	return s.redirect(w, r, "/returns/"+c.ID, "Thank you. We will tell you here when the parcel arrives.")
 }

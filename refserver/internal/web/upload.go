@@ -68,6 +68,8 @@ type requestForm struct {
 	Problem                  string
 	Field                    string            // what the problem is about
 	LineProblems             map[string]string // by order line id
+	Staged                   []string          // ids of photos that were sent before and are kept
+	Unkept                   bool              // some were sent that are not kept
 
 	// For staff alone.
 	OverrideReason string
@@ -82,6 +84,7 @@ func requestFormOf(f url.Values) requestForm {
 			f.Get("sale_id"),
 		), Reason: strings.ToUpper(strings.TrimSpace(f.Get("reason"))), Details: f.Get("details"),
 		Quantities: perLine(f, quantityPrefix), OverrideReason: f.Get("override_reason"), Rules: f["rules"],
+		Staged: f[stagedField], Unkept: f.Has(unkeptField),
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/notice"
@@ -62,6 +63,8 @@ type Deps struct {
 	NeedsReview func(context.Context) (int, error)
 	// Uploads takes in forms with photos.
 	Uploads *upload.Receiver
+	// Shelf keeps the photos of a form that has to be corrected.
+	Shelf *evidence.Shelf
 	// Checkout stands before POST /checkout and brings the session with it: body,
 	// session, limit, queue.
 	Checkout func(http.Handler) http.Handler
