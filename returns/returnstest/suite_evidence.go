@@ -77,6 +77,7 @@ var evidencePromises = []suite.Promise[*evidenceBench]{
 	),
 	suite.Says("4. Put stores whole or not at all, by many at once too.",
 		suite.By("photos put and deleted at once do not mix", evidenceAtOnce),
+		suite.By("a photo that is read while it is put again is the one before or the one after", evidenceRead),
 	),
 	suite.Says("5. Put in a context that has ended stores nothing, and returns the context's error.",
 		suite.By("a context that has ended stores nothing", evidenceContext),
@@ -151,6 +152,27 @@ func evidenceAtOnce(b *evidenceBench) {
 			b.Errorf("%s is a mixture of %d bytes, %v", p, len(got), err)
 		}
 	}
+}
+
+func evidenceRead(b *evidenceBench) {
+	const path = "2026/05/a.jpg"
+	photo := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 200_000) }
+	b.OK(b.put(b.Context(), path, photo(0)))
+	b.AtOnce(2, func(k int) {
+		for i := range 60 {
+			if k == 0 {
+				if err := b.put(b.Context(), path, photo(i)); err != nil {
+					b.Error(err)
+				}
+				continue
+			}
+			got, err := b.read(path)
+			if err != nil || len(got) != 200_000 || !bytes.Equal(got, bytes.Repeat(got[:1], len(got))) {
+				b.Errorf("read while it is put again: %d bytes, %v; want 200000 bytes that were put together", len(got), err)
+				return
+			}
+		}
+	})
 }
 
 func evidenceContext(b *evidenceBench) {

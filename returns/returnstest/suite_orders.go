@@ -3,6 +3,7 @@ package returnstest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -139,6 +140,7 @@ func (b *restockerBench) of(ref string, n int) purchase.Restock {
 var restockerPromises = []suite.Promise[*restockerBench]{
 	suite.Says("1. Units go back on the shelf once per Ref, and the call that did it reports true.",
 		suite.By("units go back on the shelf once per Ref", restockOnce),
+		suite.By("units of many Refs at once all go back", restockMany),
 	),
 	suite.Says("2. Of many calls of one Ref at once, one does it.",
 		suite.By("one of many calls at once does it", restockAtOnce),
@@ -162,6 +164,17 @@ func restockOnce(b *restockerBench) {
 		b.Errorf("another Ref: %v, %v, want true", did, err)
 	}
 	b.Equal("stock", b.stock(), was+3)
+}
+
+func restockMany(b *restockerBench) {
+	was := b.stock()
+	const n = 20
+	b.AtOnce(n, func(i int) {
+		if did, err := b.restock(b.Context(), b.of(fmt.Sprint("line-", i), 2)); !did || err != nil {
+			b.Errorf("Ref line-%d: %v, %v, want true", i, did, err)
+		}
+	})
+	b.Equal("stock", b.stock(), was+2*n)
 }
 
 func restockAtOnce(b *restockerBench) {
