@@ -1,8 +1,6 @@
 package refundstest
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -402,66 +400,4 @@ func testByReference(b *bench) {
 		b.ok(err)
 		b.equal(fmt.Sprintf("refund by the provider's id of attempt %d", a.Number), found, again)
 	}
-}
-
-func testNotFound(b *bench) {
-	for _, id := range []string{"", newID(), "nul\x00byte", "not\xffutf8"} {
-		_, err := b.store.Refund(b.ctx, id)
-		b.missing("Refund", err)
-		_, err = b.byReference(id)
-		b.missing("ByClientReference", err)
-		_, err = b.store.ByProviderID(b.ctx, id)
-		b.missing("ByProviderID", err)
-		_, err = b.store.Events(b.ctx, id)
-		b.missing("Events", err)
-		_, err = b.change(id, func(*refunds.Refund) error {
-			b.Error("a change of nothing was run")
-			return nil
-		})
-		b.missing("Update", err)
-		found, err := b.store.ByClientReferences(b.ctx, []string{id})
-		b.ok(err)
-		b.equal("ByClientReferences", len(found), 0)
-		n, err := b.store.CreditBalance(b.ctx, id, "USD")
-		b.ok(err)
-		b.equal("CreditBalance", n, int64(0))
-	}
-}
-
-func testContext(b *bench) {
-	p := newPlan(1)
-	r := b.opened(p)
-	ctx, cancel := context.WithCancel(b.ctx)
-	cancel()
-	never := func(string) { b.Error("a callback was run in a context that has ended") }
-	_, err := b.store.Open(
-		ctx,
-		[]refunds.OpenRequest{p.open()},
-		refunds.OpeningOne(p.open(), func(_ refunds.PaymentState,
-			r *refunds.Refund) (*refunds.Refund, error) {
-			never("Open")
-			return r, nil
-		}),
-	)
-	errs := []error{err}
-	_, err = b.store.Update(ctx, r.ID, refunds.Changing(func(*refunds.Refund) error {
-		never("Update")
-		return nil
-	}))
-	errs = append(errs, err)
-	_, err = b.store.Refund(ctx, r.ID)
-	errs = append(errs, err)
-	_, err = b.store.Claim(ctx, b.now, lease, "t", 1)
-	errs = append(errs, err)
-	_, err = b.store.NextManualReference(ctx, payment.Cash)
-	errs = append(errs, err)
-	_, err = b.store.Credit(ctx, refunds.CreditEntry{ID: newID(), CustomerID: "c", Currency: "USD", Amount: 1,
-		Ref: "r", At: b.now})
-	errs = append(errs, err)
-	for i, err := range errs {
-		if !errors.Is(err, context.Canceled) {
-			b.Errorf("call %d: error %v, want that of the context", i, err)
-		}
-	}
-	b.stored(r)
 }

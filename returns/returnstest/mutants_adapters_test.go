@@ -89,7 +89,9 @@ func TestOrdersMutant(t *testing.T) {
 	}
 	TestOrders(t, func(*testing.T) OrdersUnderTest {
 		p := somePurchase()
-		return OrdersUnderTest{Orders: shop{Orders: NewOrders(p), buy: buy}, Completed: p.OrderID, Lines: len(p.Lines)}
+		return OrdersUnderTest{
+			Orders: shop{Orders: NewOrders(p), buy: buy}, Completed: p.OrderID, Lines: len(p.Lines),
+		}
 	})
 }
 
@@ -107,7 +109,9 @@ func TestRestockerMutant(t *testing.T) {
 		p := somePurchase()
 		s := shop{Orders: NewOrders(p), restock: restock}
 		product := p.Lines[0].ProductID
-		return RestockerUnderTest{Restocker: s, ProductID: product, Stock: func(*testing.T) int { return s.Stock(product) }}
+		return RestockerUnderTest{
+			Restocker: s, ProductID: product, Stock: func(*testing.T) int { return s.Stock(product) },
+		}
 	})
 }
 
@@ -134,7 +138,9 @@ func ordersMutants() []named[buying] {
 		{1, "it captured through a float", spoiled(func(p *purchase.Purchase) {
 			p.Payments[0].Captured = int64(float32(p.Payments[0].Captured))
 		})},
-		{1, "it has a payment method of its own", spoiled(func(p *purchase.Purchase) { p.Payments[0].Method = "CARD" })},
+		{1, "it has a payment method of its own", spoiled(func(p *purchase.Purchase) {
+			p.Payments[0].Method = "CARD"
+		})},
 		{1, "it leaves out a line", spoiled(func(p *purchase.Purchase) { p.Lines = p.Lines[1:] })},
 		{2, "it returns the purchase that it keeps", func(
 			_ context.Context, o *Orders, id string,

@@ -1,7 +1,6 @@
 package returnstest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -385,43 +384,4 @@ func testTermsRace(b *bench) {
 		})
 		b.equal(fmt.Sprintf("version %d is the one that Publish returned", t.Version), same, true)
 	}
-}
-
-func testNotFound(b *bench) {
-	for _, id := range []string{"no-such-return", "", "nul\x00", "bad\xff", "' OR 1=1 --"} {
-		_, err := b.store.Return(b.ctx, id)
-		b.missing("return", err)
-		_, err = b.store.Events(b.ctx, id)
-		b.missing("events", err)
-		_, err = b.change(b.ctx, id, func(*returns.Return) error { return errors.New("called") })
-		b.missing("update", err)
-		if id != "" { // the latest terms
-			_, err = b.store.Terms(b.ctx, id)
-			b.missing("terms", err)
-		}
-	}
-}
-
-func testContext(b *bench) {
-	o := b.order("ann", 2)
-	r := b.filed(o, 1)
-	ctx, cancel := context.WithCancel(b.ctx)
-	cancel()
-	_, create := b.create(ctx, o, b.filing(o, true, 1))
-	_, update := b.change(ctx, r.ID, b.authorize)
-	_, read := b.store.Return(ctx, r.ID)
-	_, _, list := b.store.List(ctx, returns.Query{})
-	_, publish := b.store.Publish(ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
-	for what, err := range map[string]error{
-		"create": create, "update": update, "return": read, "list": list, "publish": publish,
-	} {
-		if !errors.Is(err, context.Canceled) {
-			b.Errorf("%s: %v, want context.Canceled", what, err)
-		}
-	}
-	b.equal("claims", b.claims(o), []int{1})
-	b.stored(r)
-	all, err := b.store.AllTerms(b.ctx)
-	b.ok(err)
-	b.equal("terms", len(all), 1)
 }

@@ -168,7 +168,8 @@ func evidenceRead(b *evidenceBench) {
 			}
 			got, err := b.read(path)
 			if err != nil || len(got) != 200_000 || !bytes.Equal(got, bytes.Repeat(got[:1], len(got))) {
-				b.Errorf("read while it is put again: %d bytes, %v; want 200000 bytes that were put together", len(got), err)
+				b.Errorf("read while it is put again: %d bytes, %v; want 200000 bytes that were put together",
+					len(got), err)
 				return
 			}
 		}
