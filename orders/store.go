@@ -19,6 +19,9 @@ const Horizon = 2 * time.Minute
 // serialization failure is retried); calling a store inside one is a bug.
 // Implementations are safe for concurrent use.
 //
+// An id that is no text (no UTF-8, or with a NUL) is the id of nothing, and CodeInvalid
+// with its field where it would be kept.
+//
 // Products come with their flash sales: in a cart as they stand for its
 // customer, elsewhere for no customer in particular. Whatever changes a flash
 // sale, the counts of its caps or its reservations holds the lock of the product.

@@ -68,11 +68,7 @@ func (c *cartCall) Fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err)
 func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
 	change func(*orders.Cart, map[int64]orders.Product) error) (orders.Cart, error) {
 	if !storable(customerID) {
-		return orders.Cart{}, &orders.Error{
-			Code:    orders.CodeInvalid,
-			Field:   "customer",
-			Message: "the customer's id is no text",
-		}
+		return orders.Cart{}, noText("customer")
 	}
 	c := &cartCall{customerID: customerID, newCartID: newCartID, productIDs: productIDs, change: change}
 	if err := s.carts.Do(ctx, c); err != nil {

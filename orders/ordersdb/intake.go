@@ -30,12 +30,13 @@ func (s *Store) Place(
 	r orders.PlaceRequest,
 	decide func(orders.Placement) (*orders.Order, error),
 ) (orders.Order, bool, error) {
-	if !storable(r.CustomerID) || !storable(r.CartID) || !storable(r.IdempotencyKey) {
-		return orders.Order{}, false, &orders.Error{
-			Code:    orders.CodeInvalid,
-			Field:   "order",
-			Message: "an id or a key is no text",
-		}
+	switch {
+	case !storable(r.CustomerID):
+		return orders.Order{}, false, noText("customer")
+	case !storable(r.CartID):
+		return orders.Order{}, false, notFound("cart", fmt.Sprintf("%q", r.CartID))
+	case !storable(r.IdempotencyKey):
+		return orders.Order{}, false, noText("idempotency_key")
 	}
 	p := &placeCall{req: r, decide: decide}
 	if err := s.intake.Do(ctx, p); err != nil {

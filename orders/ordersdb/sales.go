@@ -173,11 +173,7 @@ func (s *Store) lockSale(ctx context.Context, tx bun.IDB, id string) (orders.Fla
 func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event.Stamp,
 	decide func(orders.Product) (orders.Reservation, []event.Event, error)) (orders.Reservation, error) {
 	if !storable(customerID) {
-		return orders.Reservation{}, &orders.Error{
-			Code:    orders.CodeInvalid,
-			Field:   "customer",
-			Message: "the customer's id is no text",
-		}
+		return orders.Reservation{}, noText("customer")
 	}
 	var saved orders.Reservation
 	err := s.db.Tx(ctx, "ordersdb: reserve", func(ctx context.Context, tx bun.IDB) error {

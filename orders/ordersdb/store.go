@@ -88,6 +88,11 @@ func notFound(what string, id any) error {
 // storable reports whether a text can be in a column at all.
 var storable = sqldb.Storable
 
+// noText refuses to keep what is not storable.
+func noText(field string) error {
+	return &orders.Error{Code: orders.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
+}
+
 // lockProducts locks products for a change of their stock. It is weaker than
 // FOR UPDATE: rows that refer to a product can be inserted meanwhile.
 func lockProducts(q *bun.SelectQuery, dialect sqlstore.Dialect) *bun.SelectQuery {

@@ -28,6 +28,19 @@ func TestStoreOnSQLite(t *testing.T) {
 	)
 }
 
+func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
+	orderstest.TestDifferential(
+		t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 60,
+	)
+}
+
+func TestPostgreSQLAnswersAsMemoryDoes(t *testing.T) {
+	testreq.Slow(t, "./orders/ordersdb/")
+	orderstest.TestDifferential(
+		t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.Postgres(t))) }, 100,
+	)
+}
+
 func TestSQLiteIsLinearizable(t *testing.T) {
 	orderstest.TestLinearizable(
 		t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 20,

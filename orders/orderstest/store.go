@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -51,6 +52,14 @@ func NewStore() *Store {
 
 func notFound(what string, id any) error {
 	return &orders.Error{Code: orders.CodeNotFound, Field: what, Message: fmt.Sprintf("there is no %s %v", what, id)}
+}
+
+// storable refuses what no database keeps as text.
+func storable(field, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return &orders.Error{Code: orders.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
+	}
+	return nil
 }
 
 // Product implements orders.Store.
@@ -153,6 +162,9 @@ func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, pr
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
+		return orders.Cart{}, err
+	}
+	if err := storable("customer", customerID); err != nil {
 		return orders.Cart{}, err
 	}
 	c := orders.Cart{ID: newCartID, CustomerID: customerID}

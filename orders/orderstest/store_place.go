@@ -1,6 +1,7 @@
 package orderstest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -16,6 +17,9 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
+		return orders.Order{}, false, err
+	}
+	if err := cmp.Or(storable("customer", r.CustomerID), storable("idempotency_key", r.IdempotencyKey)); err != nil {
 		return orders.Order{}, false, err
 	}
 	if id, ok := s.keys[[2]string{r.CustomerID, r.IdempotencyKey}]; ok && r.IdempotencyKey != "" {

@@ -180,6 +180,9 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 	if err := ctx.Err(); err != nil {
 		return orders.Reservation{}, err
 	}
+	if err := storable("customer", customerID); err != nil {
+		return orders.Reservation{}, err
+	}
 	f, ok := s.sales.byID[saleID]
 	if !ok {
 		return orders.Reservation{}, notFound("flash_sale", saleID)
