@@ -94,14 +94,6 @@ func (r *Rollup) Note(ctx context.Context, db bun.IDB, events []event.Event) err
 	return markQuarters(ctx, db, at)
 }
 
-// touch marks the quarters of instants to be counted again, after an import
-// of old rows for one.
-func (r *Rollup) touch(ctx context.Context, at ...time.Time) error {
-	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.IDB) error {
-		return markQuarters(ctx, tx, at)
-	})
-}
-
 // markQuarters marks the quarters of instants, in their order. It waits for one
 // that is being counted.
 func markQuarters(ctx context.Context, db bun.IDB, at []time.Time) error {

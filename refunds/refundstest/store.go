@@ -5,14 +5,14 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -54,8 +54,8 @@ func notFound(what, id string) error {
 // storable refuses what no database keeps as text.
 func storable(field string, texts ...string) error {
 	for _, text := range texts {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
+		if problem := purchase.CheckText(text, math.MaxInt); problem != "" {
+			return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: problem}
 		}
 	}
 	return nil

@@ -9,6 +9,11 @@ import (
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
 
+// streams are all that the domain's stores write events to.
+var streams = append([]string{ordersStream}, followed...)
+
+const ordersStream = "orders"
+
 // followed are the streams whose events have subscribers. Of those of orders, notices
 // and webhooks see the few types that followedOrders names.
 var followed = []string{refundsdb.EventPrefix, returnsdb.EventPrefix}
@@ -16,7 +21,7 @@ var followed = []string{refundsdb.EventPrefix, returnsdb.EventPrefix}
 // openEvents makes the dispatcher and its subscribers.
 func (s *App) openEvents() error {
 	var logs []outbox.Log
-	for _, stream := range append([]string{"orders"}, followed...) {
+	for _, stream := range streams {
 		l, err := outboxdb.New(s.DB, stream)
 		if err != nil {
 			return err

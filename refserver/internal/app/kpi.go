@@ -53,7 +53,7 @@ func (s *App) CountNow(ctx context.Context) error {
 
 // Changes searches all that happened to orders, returns and refunds.
 func (s *App) Changes(ctx context.Context, q outboxdb.Query) (outboxdb.Page, error) {
-	return outboxdb.Search(ctx, s.DB.Reader(), []string{"orders", "returns", "refunds"}, q)
+	return outboxdb.Search(ctx, s.DB.Reader(), streams, q)
 }
 
 // recordFailed counts a checkout that left no order. One whose caller went

@@ -55,19 +55,17 @@ func (s *App) openNotices() (err error) {
 
 // followNotices has notices and webhooks see what happens.
 func (s *App) followNotices() error {
-	for _, stream := range notice.Streams() {
-		note := func(ctx context.Context, tx bun.IDB, events []event.Event) error {
+	for _, stream := range streams {
+		notices := func(ctx context.Context, tx bun.IDB, events []event.Event) error {
 			return s.Notices.Note(ctx, tx, stream, events)
 		}
-		if err := s.Events.Watch(stream, notice.StoredTypes(stream), outboxdb.Watcher(note)); err != nil {
+		if err := s.Events.Watch(stream, notice.StoredTypes(stream), outboxdb.Watcher(notices)); err != nil {
 			return err
 		}
-	}
-	for _, stream := range webhook.Streams() {
-		note := func(ctx context.Context, tx bun.IDB, events []event.Event) error {
+		webhooks := func(ctx context.Context, tx bun.IDB, events []event.Event) error {
 			return s.EventsOut.Note(ctx, tx, stream, events)
 		}
-		if err := s.Events.Watch(stream, webhook.StoredTypes(stream), outboxdb.Watcher(note)); err != nil {
+		if err := s.Events.Watch(stream, webhook.StoredTypes(stream), outboxdb.Watcher(webhooks)); err != nil {
 			return err
 		}
 	}
@@ -76,7 +74,7 @@ func (s *App) followNotices() error {
 
 // followedOrders are the types of events of orders that somebody follows.
 func followedOrders() []string {
-	return append(webhook.StoredTypes("orders"), notice.StoredTypes("orders")...)
+	return append(webhook.StoredTypes(ordersStream), notice.StoredTypes(ordersStream)...)
 }
 
 // mailNotice mails a customer what the notice says.

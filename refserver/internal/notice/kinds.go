@@ -32,9 +32,6 @@ type draft struct {
 	title, text, href string
 }
 
-// Streams are the logs that a dispatcher watches for a Service.
-func Streams() []string { return []string{ordersStream, refundsStream, returnsStream} }
-
 // StoredTypes are the types of a stream that notices are made of.
 func StoredTypes(stream string) []string {
 	switch stream {

@@ -63,7 +63,7 @@ func (r noticeRow) message() Message {
 }
 
 // Note keeps the events of a stream that notices are made of, in the transaction that fans
-// them out. A dispatcher calls it for the StoredTypes of each of Streams.
+// them out. A dispatcher calls it for the StoredTypes of each stream.
 func (s *Service) Note(ctx context.Context, tx bun.IDB, stream string, events []event.Event) error {
 	if stream == ordersStream {
 		var err error
