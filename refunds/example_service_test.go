@@ -2,11 +2,9 @@ package refunds_test
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"log"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -373,91 +371,4 @@ func ExampleService_CreditEntries() {
 	}
 	// Output:
 	// 3000 USD Kim
-}
-
-// SyncPayment finds what somebody refunded on the provider's own pages.
-func ExampleService_SyncPayment() {
-	payer := newExamplePayer()
-	payer.bank.RefundOutside("pi_1", 4_000, "USD")
-	for _, o := range must(payer.SyncPayment(exampleCtx, "pi_1", provider)) {
-		fmt.Println(o.Kind, o.Counted, o.State)
-	}
-	_, balance, err := payer.Preview(exampleCtx, lampRefund("return-1", 1))
-	fmt.Println("left:", balance.Available(), err)
-	// Output:
-	// refund 4000 paid
-	// left: 5000 <nil>
-}
-
-func ExampleService_OutsideMoney() {
-	payer := newExamplePayer()
-	payer.bank.RefundOutside("pi_1", 4_000, "USD")
-	must(payer.SyncPayment(exampleCtx, "pi_1", provider))
-	for _, o := range must(payer.OutsideMoney(exampleCtx, "order-1")) {
-		fmt.Println(o.ProviderID, o.Amount)
-	}
-	// Output:
-	// re_1 4000
-}
-
-func ExampleService_OutsideByID() {
-	payer := newExamplePayer()
-	id := payer.bank.RefundOutside("pi_1", 4_000, "USD")
-	must(payer.SyncPayment(exampleCtx, "pi_1", provider))
-	fmt.Println(must(payer.OutsideByID(exampleCtx, id)).OrderID)
-	// Output:
-	// order-1
-}
-
-func ExampleService_PaymentLedger() {
-	payer := newExamplePayer()
-	must(payer.Refund(exampleCtx, lampRefund("return-1", 1)))
-	payer.bank.RefundOutside("pi_1", 2_000, "USD")
-	must(payer.SyncPayment(exampleCtx, "pi_1", provider))
-	l := must(payer.PaymentLedger(exampleCtx, must(examplePayments{}.PaymentByProviderID(exampleCtx, "pi_1"))))
-	fmt.Println("captured", l.Captured, "refunded", l.Refunded, "by others", l.Outside, "left", l.Available())
-	// Output:
-	// captured 9000 refunded 3000 by others 2000 left 4000
-}
-
-// SweepDue finds what no message told of.
-func ExampleService_SweepDue() {
-	payer := newExamplePayer()
-	payer.bank.RefundOutside("pi_1", 2_000, "USD")
-	payer.now = payer.now.AddDate(0, 0, 1)
-	for done := false; !done; payer.now = payer.now.Add(time.Minute) {
-		done = must(payer.SweepDue(exampleCtx))
-	}
-	fmt.Println(len(must(payer.OutsideMoney(exampleCtx, "order-1"))))
-	// Output:
-	// 1
-}
-
-func ExampleService_Reconcile() {
-	payer := newExamplePayer()
-	must(payer.Refund(exampleCtx, lampRefund("return-1", 1)))
-	payer.bank.RefundOutside("pi_1", 2_000, "USD") // the provider has one that we never requested
-	report := must(payer.Reconcile(exampleCtx, march1, march1.AddDate(0, 0, 1)))
-	fmt.Println(report.Totals.Count[refunds.Matched], "matched")
-	for _, row := range report.Rows {
-		fmt.Println(row.Match, row.ProviderID, row.ProviderAmount)
-	}
-	// Output:
-	// 1 matched
-	// missing_here re_2 2000
-}
-
-func ExampleService_CompareCSV() {
-	payer := newExamplePayer()
-	must(payer.Refund(exampleCtx, lampRefund("return-1", 1)))
-	var file strings.Builder
-	totals, err := payer.CompareCSV(exampleCtx, &file, march1, march1.AddDate(0, 0, 1))
-	rows := must(csv.NewReader(strings.NewReader(file.String())).ReadAll())
-	fmt.Println(rows[0][0], rows[0][7], rows[0][8])
-	fmt.Println(rows[1][0], rows[1][7], rows[1][8])
-	fmt.Println(totals.Differences(), err)
-	// Output:
-	// finding amount currency
-	// matched 30.00 USD
-	// 0 <nil>
 }

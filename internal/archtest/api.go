@@ -17,7 +17,7 @@ func checkAPI(packages map[string]pkg) ([]string, error) {
 	imports := compiled(packages)
 	var found []string
 	for path, p := range packages {
-		if _, ours := relative(path); !ours || p.Name == "main" || internal(path) {
+		if dir, ours := relative(path); !ours || !importable(dir, p.Name) {
 			continue
 		}
 		checked, err := imports.Import(path)
@@ -51,6 +51,12 @@ func compiled(packages map[string]pkg) types.Importer {
 
 // internal reports whether only this module may import a path.
 func internal(path string) bool { return slices.Contains(strings.Split(path, "/"), "internal") }
+
+// importable reports whether other modules may import the package of a folder: refserver is
+// a program, and what is below it no more than its parts.
+func importable(dir, name string) bool {
+	return name != "main" && !internal(dir) && !below(dir, "refserver")
+}
 
 // signature collects the internal types that are named where an importer reads.
 type signature struct {

@@ -15,6 +15,33 @@ const fixture = "testdata/module"
 // listed are the packages of the module.
 var listed = sync.OnceValues(func() (map[string]pkg, error) { return goList(repo, "./...") })
 
+// exported are those that others may import, with their compiled types and what they need.
+var exported = sync.OnceValues(func() (map[string]pkg, error) {
+	return goList(repo, "-export", "-deps", "./orders/...", "./refunds/...", "./returns/...", "./resilience/...",
+		"./throttle/...", "./observability/...")
+})
+
+// read are the sources of the module.
+var read = sync.OnceValues(func() ([]source, error) { return readSources(repo) })
+
+func exportedPackages(t *testing.T) map[string]pkg {
+	t.Helper()
+	p, err := exported()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func repoSources(t *testing.T) []source {
+	t.Helper()
+	s, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
 	p, err := listed()
@@ -86,12 +113,7 @@ func TestRoomsAtTheBottomStandOnTheStandardLibrary(t *testing.T) {
 }
 
 func TestNoExportedSignatureNamesAnInternalType(t *testing.T) {
-	p, err := goList(repo, "-export", "-deps", "./orders/...", "./refunds/...", "./returns/...", "./resilience/...",
-		"./throttle/...", "./observability/...")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := checkAPI(p)
+	found, err := checkAPI(exportedPackages(t))
 	if err != nil {
 		t.Fatal(err)
 	}

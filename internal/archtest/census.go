@@ -22,11 +22,7 @@ type census struct {
 // runLines is how many like lines make a pair of places.
 const runLines = 6
 
-func takeCensus(root string) (census, error) {
-	sources, err := readSources(root)
-	if err != nil {
-		return census{}, err
-	}
+func takeCensus(sources []source) census {
 	c := census{exported: map[string]int{}}
 	shop := map[string]bool{}
 	var code []source
@@ -39,7 +35,7 @@ func takeCensus(root string) (census, error) {
 		if strings.HasPrefix(s.dir, "refserver/internal/") {
 			shop[s.dir] = true
 		}
-		if s.file.Name.Name != "main" && !internal(s.dir) {
+		if importable(s.dir, s.file.Name.Name) {
 			c.exported[s.dir] += exportedNames(s.file)
 		}
 		for _, decl := range s.file.Decls {
@@ -56,7 +52,7 @@ func takeCensus(root string) (census, error) {
 	}
 	slices.Sort(c.branches)
 	c.packages, c.repeated = len(shop), repeatedPlaces(code)
-	return c, nil
+	return c
 }
 
 // exportedNames counts what a file exports: constants, variables, types and functions, and

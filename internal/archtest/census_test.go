@@ -10,16 +10,14 @@ var beforeTree = flag.String("before", "", "a checkout of an older commit, for t
 // TestCensus prints the table of the house, and with -before beside it that of an older
 // tree; it fails where the tree can't be read.
 func TestCensus(t *testing.T) {
-	now, err := takeCensus(repo)
-	if err != nil {
-		t.Fatal(err)
-	}
+	now := takeCensus(repoSources(t))
 	var before *census
 	if *beforeTree != "" {
-		c, err := takeCensus(*beforeTree)
+		sources, err := readSources(*beforeTree)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c := takeCensus(sources)
 		before = &c
 	}
 	t.Log("\n" + now.table(before))
@@ -30,10 +28,11 @@ func TestCensus(t *testing.T) {
 
 // TestCensusCounts: on the module in testdata, where each number is known.
 func TestCensusCounts(t *testing.T) {
-	c, err := takeCensus("testdata/census")
+	sources, err := readSources("testdata/census")
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := takeCensus(sources)
 	if got := c.exported["shapes"]; got != 6 || len(c.exported) != 1 {
 		t.Errorf("exported names: %v, want 6 of shapes: two constants, a type, its method, a variable, a function",
 			c.exported)

@@ -14,9 +14,9 @@ var exampled = map[string]int{"returns": 60, "refunds": 60, "resilience": 60, "t
 func pages(t *testing.T) []*page {
 	t.Helper()
 	var all []*page
-	for path := range packages(t) {
+	for path, of := range packages(t) {
 		dir, ours := relative(path)
-		if !ours || !public(dir) {
+		if !ours || dir == "" || !importable(dir, of.Name) || below(dir, "examples") {
 			continue
 		}
 		p, err := readPage(repo, dir)
@@ -27,13 +27,6 @@ func pages(t *testing.T) []*page {
 	}
 	slices.SortFunc(all, func(a, b *page) int { return strings.Compare(a.dir, b.dir) })
 	return all
-}
-
-// public reports whether the folder is of a package that a stranger imports.
-func public(dir string) bool {
-	rooms := []string{"orders", "refunds", "returns", "resilience", "throttle", "observability"}
-	parts := strings.Split(dir, "/")
-	return slices.Contains(rooms, parts[0]) && !slices.Contains(parts, "internal")
 }
 
 // TestExamples: the packages that a shop calls most have an Example for most of what they

@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -16,6 +17,7 @@ const (
 	mostTestLines = 120 // of a function in tests and suites, where branches are not counted
 	mostBranches  = 15
 	mostColumns   = 120
+	mostFileLines = 450 // of a file of tests or of a suite
 	tabColumns    = 4
 )
 
@@ -145,6 +147,15 @@ func checkWidth(s source) []finding {
 		}
 	}
 	return found
+}
+
+// checkLength finds files of tests and suites that hold more than one matter.
+func checkLength(s source) []finding {
+	lines := bytes.Count(s.text, []byte("\n"))
+	if s.file == nil || !s.test() || lines <= mostFileLines {
+		return nil
+	}
+	return []finding{s.finding("file-lines", lines, fmt.Sprintf("%d lines of %d", lines, mostFileLines))}
 }
 
 var (

@@ -21,7 +21,7 @@ func listAPI(packages map[string]pkg, deprecated map[string]bool) ([]string, err
 	var lines []string
 	for path, p := range packages {
 		rest, ours := relative(path)
-		if !ours || p.Name == "main" || internal(path) || strings.HasPrefix(rest, "refserver") {
+		if !ours || !importable(rest, p.Name) {
 			continue
 		}
 		checked, err := imports.Import(path)
@@ -39,6 +39,10 @@ func listAPI(packages map[string]pkg, deprecated map[string]bool) ([]string, err
 	slices.Sort(lines)
 	return slices.Compact(lines), nil
 }
+
+// closedInterface ends the line of an interface that only its own package can implement: it
+// has a method that is not exported.
+const closedInterface = " interface, unexported methods"
 
 type listingWriter struct {
 	pkg        *types.Package
@@ -102,10 +106,15 @@ func (w *listingWriter) typeName(obj *types.TypeName) {
 		}
 	case *types.Interface:
 		w.add(obj.Name(), "type %s interface", w.of(named))
+		closed := false
 		for m := range under.Methods() {
 			if m.Exported() {
 				w.add(obj.Name()+"."+m.Name(), "type %s interface, %s%s", obj.Name(), m.Name(), w.signature(m))
 			}
+			closed = closed || !m.Exported()
+		}
+		if closed {
+			w.add(obj.Name(), "type %s%s", obj.Name(), closedInterface)
 		}
 	default:
 		w.add(obj.Name(), "type %s %s", w.of(named), w.of(under))
@@ -138,7 +147,7 @@ func difference(committed, now []string) (removed, added []string) {
 
 // breaks are the changes between two listings that stop a program of an importer from
 // building: what was removed or changed without being marked as deprecated before, and a
-// method added to an interface, which importers may implement.
+// method added to an interface that importers may implement.
 func breaks(released, now []string) []string {
 	bare := func(lines []string) []string {
 		lines = slices.Clone(lines)
@@ -155,7 +164,8 @@ func breaks(released, now []string) []string {
 	})
 	for _, line := range added {
 		head, _, method := strings.Cut(line, " interface, ")
-		if method && slices.ContainsFunc(before, func(l string) bool {
+		closed := slices.Contains(before, head+closedInterface)
+		if method && !closed && slices.ContainsFunc(before, func(l string) bool {
 			return l == head+" interface" || strings.HasPrefix(l, head+" interface, ")
 		}) {
 			found = append(found, line)
@@ -195,19 +205,18 @@ func deprecations(sources []source) map[string]bool {
 }
 
 // deprecatedSpecs reads a declaration of constants, variables or types, fields and the
-// methods of interfaces with them.
+// methods of interfaces with them. What stands above the declaration is of all its names.
 func deprecatedSpecs(d *ast.GenDecl, mark func(doc *ast.CommentGroup, names ...string)) {
 	for _, spec := range d.Specs {
 		switch spec := spec.(type) {
 		case *ast.ValueSpec:
 			for _, name := range spec.Names {
+				mark(d.Doc, name.Name)
 				mark(spec.Doc, name.Name)
 			}
 		case *ast.TypeSpec:
+			mark(d.Doc, spec.Name.Name)
 			mark(spec.Doc, spec.Name.Name)
-			if len(d.Specs) == 1 {
-				mark(d.Doc, spec.Name.Name)
-			}
 			var members *ast.FieldList
 			switch t := spec.Type.(type) {
 			case *ast.StructType:

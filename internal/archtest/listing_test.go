@@ -2,6 +2,9 @@ package archtest
 
 import (
 	"flag"
+	"go/parser"
+	"go/token"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -15,16 +18,7 @@ var releasedListing = flag.String("released", "", "the api.txt of a release, whi
 // TestListing: the public names are those of api.txt. With -update the file is written, with
 // -released they are held to what a release promised.
 func TestListing(t *testing.T) {
-	p, err := goList(repo, "-export", "-deps", "./orders/...", "./refunds/...", "./returns/...", "./resilience/...",
-		"./throttle/...", "./observability/...")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sources, err := readSources(repo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now, err := listAPI(p, deprecations(sources))
+	now, err := listAPI(exportedPackages(t), deprecations(repoSources(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,13 +59,77 @@ func TestBreaksAreWhatStopsABuild(t *testing.T) {
 	released := []string{
 		"pkg a, func Gone()", "pkg a, func Kept()", "pkg a, func Old() // deprecated",
 		"pkg a, func Changed(int)", "pkg a, type Store interface", "pkg a, type Store interface, Get()",
+		"pkg a, type Closed interface", "pkg a, type Closed interface, unexported methods",
 	}
 	now := []string{
 		"pkg a, func Changed(string)", "pkg a, func Kept() // deprecated", "pkg a, func New()",
 		"pkg a, type Store interface", "pkg a, type Store interface, Get()", "pkg a, type Store interface, Put()",
 		"pkg a, type Fresh interface", "pkg a, type Fresh interface, Get()",
+		"pkg a, type Closed interface", "pkg a, type Closed interface, Get()",
+		"pkg a, type Closed interface, unexported methods",
 	}
 	slices.Sort(now)
 	expect(t, breaks(released, now),
 		"pkg a, func Changed(int)", "pkg a, func Gone()", "pkg a, type Store interface, Put()")
+}
+
+// TestDeprecationsAreFound wherever their paragraph stands.
+func TestDeprecationsAreFound(t *testing.T) {
+	const text = `package a
+
+// A is one.
+//
+// Deprecated: since v0.2.0; use B.
+const A = 1
+
+// Deprecated: since v0.2.0; use C.
+var V, W int
+
+// Deprecated: both.
+const (
+	X = 1
+	Y = 2
+)
+
+const (
+	// Deprecated: this one.
+	P = 1
+	Q = 2 // not it
+)
+
+// T is a type.
+type T struct {
+	// Deprecated: a field.
+	F int
+	G int
+}
+
+// Deprecated: a type.
+type U interface{ M() }
+
+// I is open.
+type I interface {
+	// Deprecated: a method.
+	N()
+}
+
+// Deprecated: a function.
+func Fn() {}
+
+// M is a method.
+//
+// Deprecated: use another.
+func (t *T) M() {}
+
+// Not is no longer Deprecated: it never was.
+func Not() {}
+`
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "a.go", text, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := deprecations([]source{{dir: "a", path: "a/a.go", text: []byte(text), fset: fset, file: f}})
+	expect(t, slices.Sorted(maps.Keys(found)),
+		"a.A", "a.Fn", "a.I.N", "a.P", "a.T.F", "a.T.M", "a.U", "a.V", "a.W", "a.X", "a.Y")
 }

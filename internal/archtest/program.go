@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // program is the module with its types, its tests and its examples. Our own packages are
@@ -61,11 +62,27 @@ func loadProgram(root string) (*program, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := p.check("examples/"+filepath.Base(dir), names, p, lenient); err != nil {
+		if err := p.loadExample("examples/"+filepath.Base(dir), names); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// loadExample checks the program of an example, and then its tests with it.
+func (p *program) loadExample(dir string, names []string) error {
+	isTest := func(name string) bool { return strings.HasSuffix(name, "_test.go") }
+	if _, err := p.check(dir, slices.DeleteFunc(slices.Clone(names), isTest), p, lenient); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(names, isTest) {
+		return nil
+	}
+	u, err := p.check(dir, names, p, lenient)
+	if err == nil {
+		u.tests = true
+	}
+	return err
 }
 
 // list asks the go command for the packages below root and all that they and their tests

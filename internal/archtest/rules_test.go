@@ -3,6 +3,7 @@ package archtest
 import (
 	"flag"
 	"fmt"
+	"go/ast"
 	"os"
 	"slices"
 	"strings"
@@ -25,22 +26,18 @@ func readWords(t *testing.T) []word {
 	return words
 }
 
-// check applies every rule to the files below a folder.
-func check(t *testing.T, root string, words []word) []finding {
-	t.Helper()
-	sources, err := readSources(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+// check applies every rule to files.
+func check(sources []source, words []word) []finding {
 	var found []finding
 	for _, s := range sources {
-		found = slices.Concat(found, checkFunctions(s), checkWidth(s), checkElements(s), checkWords(s, words))
+		found = slices.Concat(found, checkFunctions(s), checkWidth(s), checkLength(s), checkElements(s),
+			checkWords(s, words))
 	}
 	return found
 }
 
 func TestDebtOnlyShrinks(t *testing.T) {
-	found := check(t, repo, readWords(t))
+	found := check(repoSources(t), readWords(t))
 	if *update {
 		if err := os.WriteFile("debt.txt", []byte(debtOf(found).String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -65,8 +62,12 @@ func TestRulesOfSourceCatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sources, err := readSources(fixture)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got []string
-	for _, f := range check(t, fixture, words) {
+	for _, f := range check(sources, words) {
 		got = append(got, fmt.Sprintf("%s:%d: %s: %s", f.path, f.line, f.rule, f.what))
 	}
 	const unknown = "write outcome unknown"
@@ -126,4 +127,17 @@ func TestWordsThatCanNotBeReadAreNamedWithTheirLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAFileOfTestsIsReadInOneSitting(t *testing.T) {
+	of := func(path string, lines int) source {
+		return source{path: path, dir: "refunds", text: []byte(strings.Repeat("\n", lines)), file: &ast.File{}}
+	}
+	var got []string
+	for _, s := range []source{of("refunds/a_test.go", 450), of("refunds/b_test.go", 451), of("refunds/c.go", 900)} {
+		for _, f := range checkLength(s) {
+			got = append(got, f.path+": "+f.what)
+		}
+	}
+	expect(t, got, "refunds/b_test.go: 451 lines of 450")
 }

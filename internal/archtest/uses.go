@@ -42,7 +42,7 @@ type usage struct {
 func takeUsage(p *program) usage {
 	u := usage{program: p, by: map[name]user{}, objects: map[name]types.Object{}}
 	for _, of := range p.packages {
-		if of.types.Name() != "main" && !internal(of.dir) && !strings.HasSuffix(of.dir, "test") {
+		if importable(of.dir, of.types.Name()) && !strings.HasSuffix(of.dir, "test") {
 			u.declare(of.types.Scope())
 		}
 	}
