@@ -132,7 +132,7 @@ func TestWhatIsOldIsTakenOffTheShelf(t *testing.T) {
 	_ = body.Close()
 	if info, err := os.Stat(filepath.Join(dir, ".staged", "ada", used.ID)); err != nil ||
 		time.Since(info.ModTime()) > 10*time.Minute {
-		t.Errorf("being asked for does not make it last: %v", err)
+		t.Errorf("being requested does not make it last: %v", err)
 	}
 	age(old, 61*time.Minute)
 	if _, _, err := s.Open(t.Context(), "ada", old.ID); !errors.Is(err, returns.ErrNotFound) {

@@ -210,7 +210,7 @@ func runP2(ctx context.Context, b *bench) (Result, error) {
 	}, nil
 }
 
-// sale is how many units were sold, how many buyers were told that there are no more, and how many
+// sale is how many units were sold, how many buyers were refused as sold out, and how many
 // units were left; wrong is how many sales ended otherwise than they should.
 type sale struct{ sold, refused, left, wrong int }
 
