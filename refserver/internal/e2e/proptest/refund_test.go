@@ -117,6 +117,7 @@ func (d *desk) refund(i int, methods ...string) {
 		code, impossible := codes[j], m == "CARD" && !k.of.card
 		switch {
 		case code == 0 && ctx.Err() != nil: // nobody waited for the answer
+			k.left = true
 		case may && idle && (was == "APPROVED" || unpaid):
 			if code != 202 {
 				d.note("refund by %q of a case whose payment is held: %d %v", m, code, errs[j])
@@ -129,7 +130,7 @@ func (d *desk) refund(i int, methods ...string) {
 		case impossible && code >= 400 && code < 500:
 		case code == 200 && errs[j] == nil:
 			k.status, k.unpaid = "REFUNDED", false
-		case code == 202 && was == "APPROVED" && (k.of.card || len(methods) > 1): // under way
+		case code == 202 && was == "APPROVED" && (k.of.card || k.left || len(methods) > 1): // under way
 		case code == 409 && was == "APPROVED" && k.refused: // the provider said no
 		default:
 			d.note("refund by %q of a case that is %s: %d %v", m, was, code, errs[j])

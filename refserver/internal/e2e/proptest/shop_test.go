@@ -108,6 +108,7 @@ type kase struct {
 	since    time.Time // when first
 	refused  bool      // the provider may have refused it since
 	parked   bool      // first asked for while the payment was held, which has not ended since
+	left     bool      // somebody asked for its refund, and left before the answer
 	unpaid   bool      // refunded, and then the provider took the money back
 	told     bool      // the shop heard of a dispute of its payment since it was opened
 }

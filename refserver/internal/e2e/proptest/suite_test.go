@@ -39,7 +39,7 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 		url     func(t *testing.T) string
 		usually int64 // sequences: a database of its own for each costs PostgreSQL seconds
 	}{
-		{"sqlite", func(*testing.T) string { return "" }, 5},
+		{"sqlite", func(*testing.T) string { return "" }, 4},
 		{"postgres", func(t *testing.T) string { return sqlstoretest.PostgresURL(t) }, 2},
 	} {
 		t.Run(db.name, func(t *testing.T) {
