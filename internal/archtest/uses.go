@@ -37,7 +37,8 @@ type usage struct {
 // needed by those who write it, and further
 //
 //   - a method, by those who have an interface that its type implements,
-//   - a type, by those who need a name that is declared with it,
+//   - a type, by those who need a name that is declared with it; one that only the methods
+//     of a Store name, by stores alone: users hand a Store on,
 //   - a constant, by those who need its type or another constant of its block.
 func takeUsage(p *program) usage {
 	u := usage{program: p, by: map[name]user{}, objects: map[name]types.Object{}}
@@ -59,6 +60,9 @@ func takeUsage(p *program) usage {
 	return u
 }
 
+// ownStore is the example that is a store and a gateway of one's own.
+const ownStore = "examples/property-test"
+
 // role is what the code of a unit is to the packages that it uses.
 func (u *unit) role() user {
 	base := path.Base(u.dir)
@@ -67,7 +71,7 @@ func (u *unit) role() user {
 	switch {
 	case u.tests, shop && suite, strings.HasPrefix(u.dir, "refserver/internal/e2e/"):
 		return tests
-	case suite, !shop && strings.HasSuffix(base, "db"):
+	case suite, !shop && strings.HasSuffix(base, "db"), u.dir == ownStore:
 		return stores
 	}
 	return users
@@ -132,7 +136,7 @@ func (u usage) declare(scope *types.Scope) {
 // implement finds the methods that an interface wants, and those that packages errors and
 // encoding look for.
 func (u usage) implement() {
-	wanted := u.program.interfaces()
+	wanted, kept := u.program.interfaces(), u.storeInterfaces()
 	for n, obj := range u.objects {
 		method, ok := obj.(*types.Func)
 		if !ok || method.Signature().Recv() == nil {
@@ -142,11 +146,30 @@ func (u usage) implement() {
 		implements := func(i *types.Interface) bool {
 			return types.Implements(t, i) || types.Implements(types.NewPointer(t), i)
 		}
-		if slices.Contains([]string{"Unwrap", "Is", "As", "IsZero", "MarshalText", "UnmarshalText"}, method.Name()) ||
-			slices.ContainsFunc(wanted[method.Name()], implements) {
+		if slices.Contains([]string{"Unwrap", "Is", "As", "IsZero", "MarshalText", "UnmarshalText"}, method.Name()) {
 			u.raise(n, users)
 		}
+		for _, i := range wanted[method.Name()] {
+			switch {
+			case !implements(i):
+			case kept[i]:
+				u.raise(n, stores)
+			default:
+				u.raise(n, users)
+			}
+		}
 	}
+}
+
+// storeInterfaces are those of the name Store: users hand one on, and call no method of it.
+func (u usage) storeInterfaces() map[*types.Interface]bool {
+	found := map[*types.Interface]bool{}
+	for n, obj := range u.objects {
+		if i, ok := obj.Type().Underlying().(*types.Interface); ok && n.name == "Store" {
+			found[i] = true
+		}
+	}
+	return found
 }
 
 // interfaces are those that our packages write or import, by the names of their methods.
@@ -189,8 +212,12 @@ func (p *program) interfaces() map[string][]*types.Interface {
 // there was news.
 func (u usage) reach() bool {
 	news := false
+	kept := u.storeInterfaces()
 	for n, obj := range u.objects {
 		if by := u.by[n]; by >= stores {
+			if i, ok := obj.Type().Underlying().(*types.Interface); ok && kept[i] {
+				by = stores
+			}
 			walkTypes(obj, func(t types.Object) {
 				if to, ok := nameOf(t); ok {
 					news = u.raise(to, by) || news

@@ -20,7 +20,13 @@ const NobodyConst = 1
 type UsersType struct {
 	Set   UsersSet
 	Inner []*UsersField
+	Store Store
 }
+
+// Store is handed on by the shop, which need not know what it keeps.
+type Store interface{ Keep(StoresRow) }
+
+type StoresRow struct{}
 
 // UsersField is named in a field of a type that the shop writes.
 type UsersField struct{}
