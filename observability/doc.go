@@ -37,4 +37,18 @@
 // A [Checker] runs named checks at the same time, each with a time limit that
 // also holds for a check that ignores its context, and serves them as
 // liveness, readiness, start-up and a report by component.
+//
+// # Concurrency
+//
+// Metrics, handlers and checkers are safe for concurrent use.
+//
+// # Units
+//
+// Durations are seconds in the metrics of Prometheus and milliseconds in
+// [Metrics.Snapshot]. Amounts are minor units of their currency.
+//
+// # Zero values
+//
+// A [Metrics] is made by [NewMetrics] alone, a [Checker] by [NewChecker]. The zero of
+// each field of a config is documented with it.
 package observability

@@ -55,9 +55,6 @@ func (c *MetricsConfig) setDefaults() error {
 // caller registers it. All methods are safe for concurrent use; those that
 // record take no lock and do not allocate once their series exists (but for
 // exemplars, at most one per histogram bucket in ten seconds).
-//
-// The methods only count. Record a fact that people should read about as well
-// with countEvent.
 type Metrics struct {
 	config        MetricsConfig
 	start         time.Time

@@ -9,14 +9,14 @@
 //
 // # The pure core
 //
-// Price turns products and quantities into order lines. An Order changes by its
-// methods alone. Each takes a Stamp (when and by whom), checks the state machine,
-// and records an event; Fold turns the events back into the same order.
+// [Price] turns products and quantities into order lines. An [Order] changes by its
+// methods alone. Each takes an [event.Stamp] (when and by whom), checks the state
+// machine, and records an event; [Fold] turns the events back into the same order.
 //
 // # The service
 //
-// Service puts the core around a Store (ordersdb for PostgreSQL and SQLite,
-// orderstest for tests) and a payment.ChargeGateway:
+// A [Service] puts the core around a [Store] (ordersdb for PostgreSQL and SQLite,
+// orderstest for tests) and a [payment.ChargeGateway]:
 //
 //	svc, err := orders.New(orders.Config{
 //		Store:    store,
@@ -25,96 +25,94 @@
 //		Terms:    func(ctx context.Context) (string, error) { return policy.Current(ctx) },
 //	})
 //
-// Checkout commits the order and the intent to charge it before the provider
-// is called, and never holds a transaction across a call. What the provider
-// does not settle in time is queued with its stock held, and settled later under
-// the same key by Run, the whole worker of the package:
+// [Service.Checkout] commits the order and the intent to charge it before the provider
+// is called, and never holds a transaction across a call. What the provider does not
+// settle in time is queued with its stock held, and settled later under the same key by
+// [Service.Run], the whole worker of the package:
 //
 //	go svc.Run(ctx)
 //
-// An order that is not paid within Config.QueueLimit is withdrawn at the
-// provider, canceled, and its stock released, only when it is certainly unpaid.
-// One whose payment is still unknown at Config.GiveUpAfter goes to the review
-// queue (Query.NeedsReview), where staff settle it (Resolve) or have the provider
-// asked again (Retry).
+// An order that is not paid within [Config.QueueLimit] is withdrawn at the provider,
+// canceled, and its stock released, only when it is certainly unpaid. One whose payment
+// is still unknown at [Config.GiveUpAfter] goes to the review queue
+// ([Query.NeedsReview]), where staff settle it ([Service.Resolve]) or have the provider
+// asked again ([Service.Retry]).
 //
 // # In a transaction of the caller's
 //
-// Service.With works on a store in a transaction of the caller's
-// (ordersdb.Store.WithTx): an order commits or rolls back with the caller's own
-// rows, and is charged after the commit. What calls the provider returns
-// payment.ErrInTransaction there.
+// [Service.With] works on a store in a transaction of the caller's (WithTx of
+// ordersdb): an order commits or rolls back with the caller's own rows, and is charged
+// after the commit. What calls the provider returns [payment.ErrInTransaction] there.
 //
 // # What the buyer saw
 //
-// CheckoutRequest.Total is what the buyer was shown. When the total of the cart
-// has risen since, Checkout orders nothing and returns CodePriceChanged with the
+// [CheckoutRequest.Total] is what the buyer was shown. When the total of the cart
+// has risen since, Checkout orders nothing and returns [CodePriceChanged] with the
 // old and the new total; a lower one is charged as it is now. It is checked
 // after the idempotency key and the ownership of the cart, and before stock and
 // payment.
 //
 // # Payment methods
 //
-// An order is paid by payment.Cash or by a method of Config.ProviderMethods, which
+// An order is paid by [payment.Cash] or by a method of [Config.ProviderMethods], which
 // is charged at the provider. Any other name, the empty one too, is refused.
 //
 // # Paid on a page of the provider's
 //
-// With Config.Pages and a gateway that is a payment.PageGateway, an order can be
-// paid on a page of the provider's (CheckoutRequest.OnPage), so that no card number
-// passes through the shop. It is queued with its stock held, and Order.PayAt is
-// where to send the customer. CheckPayment when they come back, Expedite when the
-// provider sends a message, and Run when neither happens look the page up, under
-// one lease, and settle the order once. It is canceled only when the provider says
-// that the page takes no payment any more. The address of a page is given out after
-// it is stored, so an order without one is certainly unpaid; pagerules.go has the
-// table.
+// With [Config.Pages] and a gateway that is a [payment.PageGateway], an order can be
+// paid on a page of the provider's ([CheckoutRequest.OnPage]), so that no card number
+// passes through the shop. It is queued with its stock held, and [Order.PayAt] is where
+// to send the customer. [Service.CheckPayment] when they come back, [Service.Expedite]
+// when the provider sends a message, and [Service.Run] when neither happens look the
+// page up, under one lease, and settle the order once. It is canceled only when the
+// provider says that the page takes no payment any more. The address of a page is given
+// out after it is stored, so an order without one is certainly unpaid. The table of all
+// cases is in pagerules.go.
 //
 // # Store credit
 //
-// CheckoutRequest.Credit, or AllCredit, has store credit pay first; the method
-// pays the rest. Order.Credit is that part, with an id and an amount of its own as
-// a payment, and Order.Payment the rest: the one that a provider charges. Where
-// store credit pays all, the order completes at once and the method of
-// Order.Payment is payment.StoreCredit, of nothing. Order.Payments lists both.
+// [CheckoutRequest.Credit], or AllCredit, has store credit pay first; the method pays
+// the rest. [Order.Credit] is that part, with an id and an amount of its own as a
+// payment, and [Order.Payment] the rest: the one that a provider charges. Where store
+// credit pays all, the order completes at once and the method of [Order.Payment] is
+// [payment.StoreCredit], of nothing. [Order.Payments] lists both.
 //
-// The ledger is somebody else's, such as package refunds': the Store asks it, as a
-// CreditLedger, in the transaction that places or cancels the order. So store
-// credit leaves the customer's account when the order is placed, once, is held
-// while it is queued, and is back when it is canceled, once; and what two orders
-// at once would take is taken by one. Who asks for an amount that is not there any
-// more gets CodeCreditTooLow.
+// The ledger belongs to another package, such as refunds: the [Store] asks it, as a
+// [CreditLedger], in the transaction that places or cancels the order. So store credit
+// leaves the customer's account when the order is placed, once, is held while it is
+// queued, and is back when it is canceled, once; and what two orders at once would take
+// is taken by one. Who asks for an amount that is not there any more gets
+// [CodeCreditTooLow].
 //
-// What is left to the provider can be charged (payment.ChargeLimiter): less store
+// What is left to the provider can be charged ([payment.ChargeLimiter]): less store
 // credit is used where that is enough, or the order is refused with
-// CodeAmountNotChargeable and the nearest amounts. An order without store credit
+// [CodeAmountNotChargeable] and the nearest amounts. An order without store credit
 // is the provider's to refuse.
 //
 // # Currencies
 //
-// A product sells in its own currency only, one of Config.Currencies, and an
+// A product sells in its own currency only, one of [Config.Currencies], and an
 // order has one currency: a product in another one than the cart's is refused
-// with CodeCurrencyMismatch, and ordered by itself.
+// with [CodeCurrencyMismatch], and ordered by itself.
 //
 // # Flash sales
 //
-// A FlashSale sells one product cheaper for a while, up to a cap in all and per
-// customer. The caps limit the price, not what is sold: units beyond them are a
-// line of their own at the product's own price, and the cart shows both. Each
-// line names its sale. A customer may hold units for Config.ReservationTime
-// (ReserveFlashSale); checkout uses them, and what is not used in time goes back,
-// by ExpireReservations in a worker or by the next customer who asks for the
-// product. Stock, caps and reservations of a product change under one lock, so
+// A [FlashSale] sells one product cheaper for a while, up to a cap in all and per
+// customer. The caps limit the price, not what is sold: units beyond them are a line of
+// their own at the product's own price, and the cart shows both. Each line names its
+// sale. A customer may hold units for [Config.ReservationTime]
+// ([Service.ReserveFlashSale]); checkout uses them, and what is not used in time goes
+// back, by [Service.ExpireReservations] in a worker or by the next customer who asks
+// for the product. Stock, caps and reservations of a product change under one lock, so
 // that the counts are exact:
 //
 //	stock = initial + adjustments + restocked - units of orders not canceled - units reserved
 //
 // # The execution of a charge
 //
-// An attempt to charge is a loop around a pure function, decide, with a closed
-// set of actions: create, confirm, look up, cancel, complete, decline, end, wait,
-// review. Its table stands in decide.go. The lease of the payment is renewed while
-// a call lasts.
+// An attempt to charge is a loop around a pure function with a closed set of actions:
+// create, confirm, look up, cancel, complete, decline, end, wait, review. Its table is
+// in decide.go. The lease of the payment is renewed while a call lasts.
 //
 // # Why no charge happens twice
 //
@@ -127,7 +125,20 @@
 //
 // # Errors
 //
-// Refusals are *Error with a stable Code (CodeOf finds it); what does not
-// exist is ErrNotFound. Any other error is trouble below, and the request may
-// be sent again with the same idempotency key.
+// A refusal is an *[Error] with a stable [Code]; [CodeOf] returns the code. What does
+// not exist wraps [ErrNotFound]. Any other error is of the store or the provider, and
+// the request may be sent again with the same idempotency key.
+//
+// # Concurrency
+//
+// A [Service] is safe for concurrent use, and any number of processes may share a
+// store: units, caps and carts are taken under locks, and a payment is charged by
+// whoever holds its lease. Values ([Order], [Product], [Cart]) are plain data: reading
+// one from several goroutines is safe, changing it is not.
+//
+// # Zero values
+//
+// The zero of each field of [Config], [CheckoutRequest] and [Query] is documented with
+// it. The zero [Rules] add nothing to a price: no duty, no shipping, no discount. A
+// [Service] is made by [New] alone.
 package orders

@@ -3,13 +3,13 @@
 //
 // # The pure core
 //
-// NewQuote values units: of n units paid together the first k are worth
-// floor(paid x k / n), and each step pays the difference to what was given
-// before, so that everything returned, in any order, sums to what was paid.
+// [NewQuote] says what units are worth: of n units that were paid together, the first k
+// are worth floor(paid x k / n), and each refund pays the difference to what was given
+// back before. Whatever the order of the returns, all of them sum to what was paid.
 //
-// A Refund is a decision to pay with its attempts. It changes by its methods
-// alone; each takes a Stamp, checks the state machine (see Status), and records
-// an Event. Fold turns the events back into the same refund.
+// A [Refund] is a decision to pay, and the attempts to do so. Only its methods change it;
+// each takes an [event.Stamp], checks the state machine (see [Status]), and records an
+// [event.Event]. [Fold] turns the events back into the same refund.
 //
 // # The service
 //
@@ -20,36 +20,36 @@
 //		Quote: refunds.QuoteRequest{Currency: "USD", Lines: lines},
 //	})
 //
-// Refund returns a state. Succeeded and failed are certain; what is still open
-// is continued by ResumeDue, which a worker calls every second or so.
+// [Service.Refund] returns the refund in its state. Succeeded and failed are certain. A
+// refund that is still open is continued by [Service.Run], the worker.
 //
 // # Methods
 //
 // Money goes back by cash, by store credit, or by a method of the provider.
-// Config.ProviderMethods names those, as orders name them; the default is card.
-// A name that is not declared is refused, of the payment and of the refund:
-// nothing that needs the provider's answer is paid out manually. A quote of zero
-// succeeds by any method.
+// [Config.ProviderMethods] names those as your orders do; the default is card. A name
+// that is not declared is refused, for the payment as for the refund, so nothing that
+// needs the provider's answer is paid out manually. A refund of zero succeeds by any
+// method.
 //
 // # Orders of several payments
 //
-// Request.Payments names all payments of an order. Split divides the amount over
-// them by a rule, and one Refund of each payment is opened together with the
-// others: each with its own state, attempts and keys, each against the balance of
-// its own payment. The Intent that Refund returns is what they come to; with one
-// payment it is that payment's refund. It has succeeded when all parts have, and
-// failed when all have failed. A part that failed, or was taken back, beside others
-// that stand is listed with Query.NeedsReview, and asking again tries it alone, by
-// the method named then. Until it is paid, the other returns of the order leave it
-// what it is owed.
+// [Request.Payments] names all payments of an order. [Split] divides the amount over
+// them by a rule, and one [Refund] of each payment is opened together with the others:
+// each with its own state, attempts and keys, each against the balance of its own
+// payment. The [Intent] that [Service.Refund] returns is what they come to; with one
+// payment it is that payment's refund. It has succeeded when all parts have, and failed
+// when all have failed. A part that failed, or was taken back, beside others that stand
+// is listed with [Query.NeedsReview], and asking again tries it alone, by the method
+// named then. Until it is paid, the other returns of the order leave it what it is
+// owed.
 //
 // # Why no refund happens twice
 //
-// The decision, its amount reserved against the payment's balance, and the
-// idempotency key of its attempt are committed before the provider is called,
-// and no transaction is held across the call. Every call ends with an outcome
-// of package payment, and unknown is never failed. One function decides what
-// follows, from the stored attempt, the clock, and what this try has found out:
+// The decision, its amount reserved against the payment's balance, and the idempotency
+// key of its attempt are committed before the provider is called, and no transaction is
+// open during the call. Every call ends with an outcome of package payment; unknown is
+// never treated as failed. One function decides what happens next, from the stored
+// attempt, the clock, and what this try has found out:
 //
 //	     known so far                                                      next
 //	 1   nothing in this try; it was never sent, or a moment ago           send
@@ -74,10 +74,10 @@
 //	20   declined, because others refunded the payment                     review
 //
 // So the same key is sent again only while the provider still knows it
-// (Config.KeyMaxAge) and has never answered under it; a server error that the
-// provider keeps under the key is never sent again; and a new key is made only
-// after a definite no. What is in the review queue (Query.NeedsReview, Resolve)
-// keeps its amount reserved. What Resolve says is checked with the provider,
+// ([Config.KeyMaxAge]) and has never answered under it; a server error that the
+// provider keeps under the key is never sent again; and a new key is made only after a
+// definite no. What is in the review queue ([Query.NeedsReview], [Service.Resolve])
+// keeps its amount reserved. What [Service.Resolve] says is checked with the provider,
 // where it can be reached.
 //
 // Whoever executes a refund holds a lease of at most 10 s with a fencing token,
@@ -89,58 +89,89 @@
 //
 // # Providers
 //
-// A gateway may state what its provider can do (payment.Capabilities): a refund
-// that is too small, too old, in part, or of an amount or currency it can't carry
-// is refused before anything is committed, and says what can be done instead.
-// Where there are no look-ups, a young key is sent again, and a message takes the
-// place of a look-up; what stays pending for Config.MessageWithin is shown for
-// review, once. An answer that names another amount, currency or refund than was
-// requested settles nothing.
+// A gateway may state what its provider can do ([payment.Capabilities]). A refund that
+// is too small, too old, partial where the provider refunds whole payments alone, or of
+// an amount or currency that it can't carry is refused before anything is committed,
+// and the refusal says what can be done instead. Where there are no look-ups, a key is
+// sent again while it is young, and a message takes the place of a look-up; a refund
+// that is pending for longer than [Config.MessageWithin] is shown for review, once. An
+// answer that names another amount, currency or refund than was requested settles
+// nothing.
 //
 // # When the provider changes its mind
 //
-// A webhook is handed to HandleWebhook, which looks the refund up: messages may
-// be late, twice and out of order. A refund that the provider took back becomes
-// reversed; its balance is free, and the next refund of the same reference is
-// opened at once. That one reserves the amount and waits (AwaitingMethod) until
-// Refund is called for the reference again, by whatever method; store credit
-// always works.
+// Hand webhooks to [Service.HandleWebhook]. It looks the refund up, since messages come
+// late, twice and out of order. A refund that the provider took back becomes reversed:
+// its amount is free, and the next refund of the same reference is opened at once. That
+// one reserves the amount and waits ([AwaitingMethod]) until [Service.Refund] is called
+// for the reference again, with any method; store credit always works.
 //
-// While a bank disputes a payment, Hold keeps its money from going back a second
-// time, by any method: refunds are opened, reserve their amount, and stand in the
-// review queue until Release, or until Resolve ends them as not paid. One that
-// may have been sent already is looked up, and not sent again; what was never
-// answered and stays absent for Config.AbsenceGrace comes to the queue too.
+// While a bank disputes a payment, [Service.Hold] keeps its money from going back a
+// second time, by any method. Refunds are opened, reserve their amount, and stand in
+// the review queue until [Service.Release], or until [Service.Resolve] ends them as not
+// paid. A refund that may have been sent already is looked up and not sent again; one
+// that was never answered and stays absent for [Config.AbsenceGrace] comes to the
+// review queue too.
 //
 // # Money that others gave back
 //
-// A refund on the provider's own pages, a second one under an attempt of ours and
-// a dispute that was lost are outside money: Balance.Outside, with an Outside and
-// an event each. It is booked as what happened, also above what was captured,
-// which is Overpaid; what is Available shrinks by it, so that no more is started
-// here than was paid. A refund that was certainly not sent yet and no longer fits
-// is put on hold (PaidOutside). Where the provider says that it was not paid, or
-// came back, it counts no more and what was on hold for it is released.
+// A refund that somebody made on the provider's own pages, a second refund under an
+// attempt of ours, and a dispute that was lost are outside money. Each is kept as an
+// [Outside] with its events and counted in [Balance.Outside]. It did happen, so it is
+// booked even where it exceeds what was captured; [Balance.Overpaid] returns by how
+// much. It lowers [Balance.Available], so no refund is started that the payment can't
+// cover. A refund that was certainly not sent and no longer fits is put on hold
+// ([PaidOutside]). If the provider says later that outside money was not paid, or came
+// back, it no longer counts, and what was on hold for it is released.
 //
-// SyncPayment looks a payment up with all its refunds and disputes, and is what to
-// do on any message; HandleWebhook calls it for a refund that we did not make.
-// What no message told is found by SweepDue, which Run calls. Both need
-// Config.Payments, which finds our payments by the provider's id of them. A
-// refund that the provider declines because others refunded the payment needs
-// review, and is never paid by another method for it.
+// [Service.SyncPayment] looks up a payment with all its refunds and disputes: call it
+// on any message about a payment. [Service.HandleWebhook] calls it for a refund that we
+// did not make. What no message reported is found by [Service.SweepDue], which
+// [Service.Run] calls. Both need [Config.Payments], which finds our payments by the
+// provider's id. A refund that the provider declines because others refunded the
+// payment needs review; it is never paid by another method instead.
 //
 // # The worker
 //
-// Run is the whole worker: it resumes what is due and sweeps the provider's lists.
-// Any number of processes may run it. In a transaction of the caller's, With and
-// Request open a refund that the worker carries out after the commit.
+// [Service.Run] is the whole worker: it resumes what is due and sweeps the provider's
+// lists. Any number of processes may run it. In a transaction of the caller's,
+// [Service.With] and [Service.Request] open a refund that the worker carries out after
+// the commit.
 //
-// ProviderCalls returns what the provider answered, call by call. Reconcile
+// [ProviderCalls] returns what the provider answered, call by call. [Service.Reconcile]
 // compares our refunds with the provider's own list.
 //
 // # Errors
 //
-// Refusals are *Error with a stable Code (CodeOf finds it) and the field at
-// fault; what does not exist is ErrNotFound. Any other error is of the store or
-// the provider, and the request may be sent again.
+// A refusal is an *[Error] with a stable [Code] and the field at fault; [CodeOf]
+// returns the code. What does not exist wraps [ErrNotFound]. A provider that declines
+// is no error: the status of the refund says so. Any other error is of the store or the
+// provider, and the request may be sent again.
+//
+// # Concurrency
+//
+// A [Service] is safe for concurrent use, in any number of processes on one store:
+// calls for one payment run one after the other under its lock, and a refund is
+// executed by whoever holds its lease. Values ([Refund], [Quote], [Balance]) are plain
+// data: reading one from several goroutines is safe, changing it is not. An [Observer]
+// is called from many goroutines.
+//
+// # Units
+//
+// Amounts are int64 minor units of their currency as ISO 4217 counts them: 1050 is
+// 10.50 USD, 1050 JPY, or 1.050 KWD. Fees are basis points (1500 is 15 %) and minor
+// units. Quantities are units of goods. Instants are UTC in microseconds.
+//
+// # Zero values
+//
+// The zero of each field of [Config], [Request] and [Query] is documented with it;
+// Store and Gateway have none that works. A [Service] is made by [New] alone, and a
+// [Refund] by [NewRefund] or [Fold]. The zero [Balance] has nothing to give back. The
+// zero [Grid] carries every amount.
+//
+// # Sources
+//
+// How long a provider keeps a key: https://docs.stripe.com/api/idempotent_requests.
+// Cells that a spreadsheet would read as formulas:
+// https://owasp.org/www-community/attacks/CSV_Injection.
 package refunds

@@ -86,6 +86,11 @@
 // the zero [Decision] and [Verdict] do not pass, and the zero [Place] and
 // [Reservation] have nothing to give back.
 //
+// # Units
+//
+// A limit counts units of cost, 1 for a plain request; burst and rate are whole units, a
+// period is a time.Duration.
+//
 // # Order in a server
 //
 // Throttle before the work that it protects, and the cheaper test first: read

@@ -25,4 +25,22 @@
 // # Dashboard
 //
 // [Reader.Dashboard] reads all of it on indexed ranges.
+//
+// # Tables
+//
+// All names begin with the prefix of the handle, rk_ by default.
+//
+//	rk_kpi_quarters   what happened in each quarter of an hour
+//	rk_kpi_shares     the same by name, such as the reasons of returns
+//	rk_kpi_cases      when a closed return reached each stage
+//	rk_kpi_days       how often something was counted on each day
+//	rk_kpi_dirty      the quarters that are to be counted again
+//	rk_kpi_swept      up to when events were looked for: one row
+//	rk_slo_deltas     what a process saw in ten seconds
+//	rk_slo_outages    the outages of a breaker
+//
+// # Concurrency
+//
+// A [Rollup], a [Recorder] and a [Reader] are safe for concurrent use, and every
+// process has its own on one database.
 package observabilitydb

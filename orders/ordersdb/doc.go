@@ -1,5 +1,5 @@
-// Package ordersdb keeps orders in PostgreSQL or SQLite: an orders.Store with
-// its migrations.
+// Package ordersdb keeps orders in PostgreSQL or SQLite: an [orders.Store] with its
+// migrations.
 //
 //	import _ "github.com/returnkit/returnkit/orders/sqlstore/sqlite" // or .../postgres
 //
@@ -9,7 +9,8 @@
 //	err = sqlstore.Migrate(ctx, db, ordersdb.Migrations())
 //	store := ordersdb.New(db)
 //
-// All stores of the module share one database; Migrate takes the Migrations of all.
+// All stores of the module share one database; [sqlstore.Migrate] takes the
+// [Migrations] of all.
 //
 // # Order of locks
 //
@@ -20,17 +21,47 @@
 //
 // # Combined intake
 //
-// NewOrder calls that meet are carried out by one transaction: their carts and
-// products are locked together, each order is decided on what the ones before
-// it left, and all are written by one statement a table. A call that comes
-// alone starts at once and waits for nobody; those that come while a
-// transaction runs are the next one. Each is answered after its own commit.
-// One that is refused costs the others nothing; when the database refuses a
-// combined transaction, its orders are tried one by one. UpdateCart, Update and
-// Restock calls that meet are combined in the same way.
+// Concurrent calls of [Store.Place] are carried out by one transaction: their carts and
+// products are locked together, each order is decided on what the ones before it left,
+// and all are written by one statement a table. A call that comes alone starts at once
+// and waits for nobody; those that come while a transaction runs are the next one. Each
+// is answered after its own commit. One that is refused costs the others nothing; when
+// the database refuses a combined transaction, its orders are tried one by one.
+// Concurrent calls of [Store.UpdateCart], [Store.Update] and [Store.Restock] are
+// combined in the same way.
 //
 // # Events
 //
 // Each save writes the order's events to orders_events in its transaction,
 // for a dispatcher of event/outbox, as the stream "orders".
+//
+// # Tables
+//
+// All names begin with the prefix of the handle, rk_ by default.
+//
+//	rk_products             what is sold, and its stock
+//	rk_stock_movements      what changed the stock, once for each reference
+//	rk_carts                one open cart of each customer
+//	rk_cart_items           their items
+//	rk_orders               orders, with what they cost
+//	rk_order_lines          their lines
+//	rk_payments             what pays them, and the work on it
+//	rk_flash_sales          flash sales and their counts
+//	rk_flash_sale_buyers    units of each customer in a sale
+//	rk_stock_reservations   units that a customer holds
+//	rk_orders_events        the events, see package outboxdb
+//	rk_orders_deliveries    their deliveries
+//
+// Amounts are BIGINT minor units beside a currency. Times are UTC in microseconds.
+//
+// # Concurrency
+//
+// A [Store] is safe for concurrent use, and by many processes on one database.
+// [Store.WithTx] puts it on a transaction of the caller's.
+//
+// # Errors
+//
+// Refusals are those of package orders, found by orders.CodeOf. What is not there wraps
+// orders.ErrNotFound. Any other error is of the database, with the operation that
+// failed.
 package ordersdb

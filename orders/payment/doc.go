@@ -17,4 +17,10 @@
 // Values are plain data. Gateways are safe for concurrent use, honor the
 // context, and never retry on their own: a hidden retry escapes the record of
 // attempts.
+//
+// # Zero values
+//
+// The zero [Result] has no outcome that exists, and is read as unknown. The zero
+// [Capabilities] are those of a provider without limits that finds refunds by our id.
+// The zero [Method] is none, and is refused.
 package payment

@@ -41,4 +41,16 @@
 //
 // A DB is safe for concurrent use, by any number of stores, and any number of
 // processes may share its database.
+//
+// # Errors
+//
+// What [DB.Tx] returns is fn's error, or the database's with [ErrBusy] (nothing was
+// changed, try later), [ErrCommitUnknown] (it may have been) or [ErrNested] in its
+// chain. [Check] returns [ErrSchema]. [New] and [Open] name what is wrong and what is
+// allowed, without the password of a URL.
+//
+// # Zero values
+//
+// The zero [Options] are the prefix rk_ and no schema. A [DB] is made by [New] or
+// [Open] alone.
 package sqlstore

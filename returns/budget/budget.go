@@ -1,15 +1,26 @@
 // Package budget shares a number of bytes, and a number of places, among
 // callers who each belong to a key, such as an account.
 //
-// Who does not fit waits. Within a key it is first come, first served. Between
-// keys it is fair by weight (self-clocked fair queueing): a caller's turn comes
-// when all have been served in proportion, so that small requests go before
-// large ones, nobody waits for ever, and a key with many requests does not
-// delay those with few. A key holds at most its share while it holds anything
-// at all; one request may always be as large as the whole.
+// A caller that does not fit in a [Budget] waits. Within a key it is first come, first served.
+// Between keys it is fair by weight (self-clocked fair queueing): a caller's turn comes
+// when all have been served in proportion, so that small requests go before large ones,
+// nobody waits for ever, and a key with many requests does not delay those with few. A
+// key holds at most its share while it holds anything at all; one request may always be
+// as large as the whole.
 //
-// Source: S. J. Golestani, "A self-clocked fair queueing scheme for broadband
-// applications", INFOCOM 1994.
+// # Concurrency
+//
+// A [Budget] is safe for concurrent use.
+//
+// # Errors
+//
+// [ErrTooLarge] is for what would never fit, [ErrBusy] for a key that has too many
+// waiting.
+//
+// # Sources
+//
+// S. J. Golestani, "A self-clocked fair queueing scheme for broadband applications",
+// INFOCOM 1994.
 package budget
 
 import (

@@ -92,4 +92,14 @@
 //
 // A [Watcher] records something of events in the transaction that fans them
 // out, for counters that a delivery for each event would be too dear for.
+//
+// # Concurrency
+//
+// A [Dispatcher] is safe for concurrent use, and any number of processes may run one on
+// the same logs. Handlers are called from many goroutines.
+//
+// # Zero values
+//
+// The zero [Config] has the defaults that its fields name. A [Dispatcher] is made by
+// [New] alone, a [Memory] by [NewMemory], and a [MemoryInbox] by [NewMemoryInbox].
 package outbox

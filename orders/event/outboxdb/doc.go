@@ -17,7 +17,7 @@
 //
 // See package outbox for what is promised to subscribers.
 //
-// search and [Search] page through the events as an audit trail, the newest
+// [Search] pages through the events as an audit trail, the newest
 // first; [Log.Read] pages from the oldest on, for exports and other systems.
 //
 // An [Inbox] keeps the messages of others, such as a provider's webhooks, once by
@@ -42,4 +42,10 @@
 // migration from the text that [DDL] returns, those of a stream of one's own by
 // [Migrations]. Delivered rows stay, as the record of what was delivered
 // when; partial indexes keep the pending work small.
+//
+// # Errors
+//
+// What is not an event of the stream is an error of [outbox.CheckEvent]; a number that
+// is taken is an error of the database's unique constraint, and the caller's
+// transaction must not commit. A cursor that is not of a page before is [ErrCursor].
 package outboxdb

@@ -1,7 +1,7 @@
 // Package stripegateway moves money through Stripe's API: it is the gateway
 // of payments and of refunds.
 //
-// One Gateway is made per process and shared. It sends each call once: the
+// One [Gateway] is made per process and shared. It sends each call once: the
 // library's own retries are off, because a hidden retry would escape the rows
 // that record what was sent. It keeps no state of its own.
 //
@@ -22,9 +22,8 @@
 //
 // # Outcomes
 //
-// Every way a call can end becomes a payment.Outcome by one function,
-// classify, from the transport error, the HTTP status, and Stripe's error
-// type and code:
+// Every way a call can end becomes a [payment.Outcome], from the transport error, the
+// HTTP status, and Stripe's error type and code:
 //
 //	no usable answer (timeout, cut connection, refused)   unknown
 //	2xx, a known object state                             that of the state
@@ -41,9 +40,28 @@
 //	anything else                                         unknown
 //
 // A 4xx counts only with an error object of Stripe's shape in it; a page from
-// a proxy in between is unknown. Sources: docs.stripe.com/error-handling,
-// /error-codes, /api/idempotent_requests, /rate-limits.
+// a proxy in between is unknown.
 //
 // A key's outcome "nothing happened" speaks of this call alone: an earlier
 // call under the same key may still have had its effect.
+//
+// # Concurrency
+//
+// A [Gateway] is safe for concurrent use.
+//
+// # Zero values
+//
+// A [Gateway] is made by [New] alone, which refuses a [Config] without a key. All else
+// in a Config has a default.
+//
+// # Errors
+//
+// Calls have no errors, see package payment. [ParseEvent] returns [ErrSignature] for a
+// message that Stripe did not sign now, and [ErrPayload] for one that is no event.
+//
+// # Sources
+//
+// https://docs.stripe.com/error-handling, https://docs.stripe.com/error-codes,
+// https://docs.stripe.com/api/idempotent_requests, https://docs.stripe.com/rate-limits
+// and https://docs.stripe.com/currencies.
 package stripegateway

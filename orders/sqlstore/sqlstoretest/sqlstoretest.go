@@ -1,11 +1,13 @@
 // Package sqlstoretest gives tests a fresh database of each kind.
 //
-// SQLite is a file in the test's temporary folder. PostgreSQL is a database of
-// the test's own on the server DATABASE_URL names (its user must be allowed to
-// create databases), or else on a server that the test process starts from the
-// installed binaries: on a Unix socket in a private folder, gone when the
-// process ends, however it ends. Without either the test is skipped, or fails
-// with REQUIRE_ALL=1.
+// SQLite is a file in the test's temporary folder. PostgreSQL is a database of the
+// test's own on the server DATABASE_URL names (its user must be allowed to create
+// databases), or else on a server that the test process starts from the installed
+// binaries: on a Unix socket in a private folder, gone when the process ends, however
+// it ends. Without either the test is skipped, or fails with REQUIRE_ALL=1.
+//
+// [Each] runs a test on both kinds, [EachConfig] one that opens the database itself,
+// and [StartCrashable] starts a server that the test may kill.
 package sqlstoretest
 
 import (

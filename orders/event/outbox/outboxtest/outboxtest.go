@@ -1,4 +1,6 @@
 // Package outboxtest is the suite that every [outbox.Log] passes.
+//
+// [TestLog] is for a log, [TestInbox] for one that keeps the messages of others.
 package outboxtest
 
 import (
