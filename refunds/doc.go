@@ -113,6 +113,13 @@
 // that was never answered and stays absent for [Config.AbsenceGrace] comes to the
 // review queue too.
 //
+// # What can't be carried
+//
+// A quote is on the grid of what its provider carries, and the rest joins the next
+// refund of the payment (Quote.Carried). Once nothing more can come back, PayCarried
+// makes store credit of it: a refund of its own on the payment, by which it is carried
+// no more. returns.Service.PayCarried knows when that is.
+//
 // # Money that others gave back
 //
 // A refund that somebody made on the provider's own pages, a second refund under an

@@ -33,6 +33,9 @@ func effectsOf(before *Refund, after Refund) Effects {
 	case StatusSucceeded:
 		entry.ID, entry.Ref, entry.Amount = a.ID, "refund:"+a.ID, after.Amount()
 		entry.Note = "refund " + a.ProviderID
+		if _, rest := CarriedPayment(after.ClientReference); rest {
+			entry.Note = "the rest of refunds that could not be sent to the card"
+		}
 	case StatusReversed:
 		entry.ID, entry.Ref, entry.Amount = a.ID+":reversed", "reversal:"+a.ID, -after.Amount()
 		entry.Note = "reversal of refund " + a.ProviderID

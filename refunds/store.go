@@ -52,6 +52,8 @@ import (
 //  23. What is not there is ErrNotFound, whatever the id.
 //  24. A call in a context that has ended does nothing, and returns the context's error.
 //  25. No memory is shared with the caller, in a callback neither.
+//  26. CarriedRests returns what refunds that count carried over and none has paid, page by
+//     page.
 type Store interface {
 	// Open locks the balances of the payments, which are of one order and for one
 	// reference, seeding them from r on first use, and the refunds of the reference
@@ -96,6 +98,10 @@ type Store interface {
 	// PaymentState reads what Open would find, without a lock and without seeding: a
 	// preview, true at some instant. Ids that Open refuses as no text are ErrNotFound here.
 	PaymentState(ctx context.Context, r OpenRequest) (PaymentState, error)
+	// CarriedRests returns the payments of which the refunds that are neither failed nor
+	// reversed carried more over than they paid of it, in order of PaymentID, those above
+	// after, up to limit.
+	CarriedRests(ctx context.Context, after string, limit int) ([]CarriedRest, error)
 	// ProviderAttempts returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
 	ProviderAttempts(ctx context.Context, q AttemptQuery) ([]ProviderAttempt, error)

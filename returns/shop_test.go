@@ -57,7 +57,7 @@ type shop struct {
 	refundLog, returnLog *outbox.Memory
 }
 
-func newShop(t *testing.T, p returns.Policy) *shop {
+func newShop(t *testing.T, p returns.Policy, change ...func(*refunds.Config)) *shop {
 	t.Helper()
 	s := &shop{
 		T: t, ctx: t.Context(), refundLog: outbox.NewMemory("refunds"), returnLog: outbox.NewMemory("returns"),
@@ -67,10 +67,14 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	clock := func() time.Time { return s.now }
 	var err error
 	s.store = returnstest.NewStore(s.returnLog.Append)
-	s.payer, err = refunds.New(refunds.Config{
+	c := refunds.Config{
 		Store: returnstest.RecordRefunds(s.refunds, s.refundLog.Append), Gateway: s.gateway,
 		Wait: time.Nanosecond, Now: clock,
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	s.payer, err = refunds.New(c)
 	s.ok(err)
 	s.svc, err = returns.New(
 		returns.Config{

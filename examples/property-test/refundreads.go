@@ -150,6 +150,32 @@ func after(o refunds.Outside, at time.Time, id string) bool {
 	return cmp.Or(o.CreatedAt.Compare(at), strings.Compare(o.ProviderID, id)) > 0
 }
 
+// CarriedRests implements refunds.Store.
+func (s *RefundStore) CarriedRests(
+	ctx context.Context, after string, limit int,
+) (rests []refunds.CarriedRest, err error) {
+	err = s.v.view(ctx, func(d *refundRows) error {
+		of := map[string]refunds.CarriedRest{}
+		for _, r := range d.refunds {
+			if r.PaymentID > after && r.Status.CountsAgainstCaptured() {
+				of[r.PaymentID] = refunds.CarriedRest{
+					OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer, Currency: r.Quote.Currency,
+					Amount: of[r.PaymentID].Amount + r.Quote.Carried,
+				}
+			}
+		}
+		for _, rest := range of {
+			if rest.Amount > 0 && limit > 0 {
+				rests = append(rests, rest)
+			}
+		}
+		slices.SortFunc(rests, func(a, b refunds.CarriedRest) int { return cmp.Compare(a.PaymentID, b.PaymentID) })
+		rests = rests[:min(len(rests), max(limit, 0))]
+		return nil
+	})
+	return rests, err
+}
+
 // Outside implements refunds.Store.
 func (s *RefundStore) Outside(ctx context.Context, q refunds.OutsideQuery) (found []refunds.Outside, err error) {
 	q = q.Normalize()

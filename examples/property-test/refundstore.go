@@ -98,17 +98,27 @@ func (d *refundRows) find(keep func(refunds.Refund) bool) (found []refunds.Refun
 	return found
 }
 
-// owed reports whether the refund failed while another of its reference did not.
+// owed reports whether the refund is a part that failed, or was reversed and not replaced,
+// while another of its reference stands.
 func (d *refundRows) owed(r refunds.Refund) bool {
-	if r.Status != refunds.StatusFailed {
+	if r.Status.CountsAgainstCaptured() || !r.Quote.Part() {
 		return false
 	}
-	for _, other := range d.refunds {
-		if other.ClientReference == r.ClientReference && other.Status.CountsAgainstCaptured() {
-			return true
+	live, whole, stands := int64(0), int64(0), false
+	for _, other := range d.find(func(o refunds.Refund) bool { return o.ClientReference == r.ClientReference }) {
+		later := cmp.Or(other.CreatedAt.Compare(r.CreatedAt), strings.Compare(other.ID, r.ID)) > 0
+		if other.PaymentID == r.PaymentID && later {
+			return false // replaced
 		}
+		if other.Status != refunds.StatusReversed {
+			w := max(other.Quote.Whole, other.Amount())
+			if live += other.Amount(); whole == 0 || w < whole {
+				whole = w
+			}
+		}
+		stands = stands || other.Status.CountsAgainstCaptured()
 	}
-	return false
+	return stands && (r.Status == refunds.StatusFailed || live < whole)
 }
 
 // state is what is known of a payment when a refund of it is decided.

@@ -29,9 +29,13 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	}
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
-	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
-		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "r.carried_minor",
-			"l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
+	// A refund of no lines counts by what it carries.
+	err := db.NewSelect().TableExpr("?(rk)refunds AS r").Join("LEFT JOIN ?(rk)refund_lines AS l ON l.refund_id = r.id").
+		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "r.carried_minor").
+		ColumnExpr("r.id AS refund_id").ColumnExpr("COALESCE(l.order_line_id, '') AS order_line_id").
+		ColumnExpr("COALESCE(l.units, 0) AS units").ColumnExpr("COALESCE(l.price_minor, 0) AS price_minor").
+		ColumnExpr("COALESCE(l.duty_minor, 0) AS duty_minor").
+		ColumnExpr("COALESCE(l.shipping_minor, 0) AS shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
 		WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.Where("r.status NOT IN ('failed', 'reversed')").WhereGroup(" OR ", owedBeside(db))
@@ -79,6 +83,9 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 				book.Owed += l.AmountMinor
 			}
 		}
+		if l.OrderLineID == "" {
+			continue
+		}
 		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)
 		g.Components = g.Components.Add(money.Components{Price: l.PriceMinor, Duty: l.DutyMinor,
@@ -103,4 +110,32 @@ func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refund
 		return refunds.PaymentState{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
 	}
 	return paymentStateOf(r, balances, given), nil
+}
+
+// CarriedRests implements refunds.Store.
+func (s *Store) CarriedRests(ctx context.Context, after string, limit int) ([]refunds.CarriedRest, error) {
+	if limit < 1 || !storable(after) {
+		return nil, nil
+	}
+	var rows []struct {
+		OrderID, PaymentID, CustomerID, Currency string
+		Rest                                     int64
+	}
+	err := s.db.Read().NewSelect().TableExpr("?(rk)refunds AS r").Column("r.payment_id").
+		ColumnExpr("MIN(r.order_id) AS order_id").ColumnExpr("MIN(r.customer_id) AS customer_id").
+		ColumnExpr("MIN(r.currency) AS currency").ColumnExpr("SUM(r.carried_minor) AS rest").
+		Where("r.carried_minor <> 0").Where("r.status NOT IN ('failed', 'reversed')").
+		Where("r.payment_id > ?", after).Group("r.payment_id").Having("SUM(r.carried_minor) > 0").
+		Order("r.payment_id").Limit(int64(limit)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("refundsdb: what payments carried over: %w", err)
+	}
+	var rests []refunds.CarriedRest
+	for _, r := range rows {
+		rests = append(rests, refunds.CarriedRest{
+			OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.CustomerID, Currency: money.Currency(r.Currency),
+			Amount: r.Rest,
+		})
+	}
+	return rests, nil
 }

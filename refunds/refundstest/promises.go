@@ -110,4 +110,7 @@ var storePromises = []suite.Promise[*bench]{
 		suite.By("what was given and got is the caller's own", testShared),
 		suite.By("what a refused callback did to its arguments is not saved", testInPlace),
 	),
+	suite.Says("26. CarriedRests returns what refunds that count carried over and none has paid, page by page.",
+		suite.By("what payments carried over is listed until it is paid", testCarriedRests),
+	),
 }

@@ -95,6 +95,11 @@ func (w watched) ProviderAttempts(ctx context.Context, q refunds.AttemptQuery) (
 	return w.Store.ProviderAttempts(ctx, q)
 }
 
+func (w watched) CarriedRests(ctx context.Context, after string, limit int) ([]refunds.CarriedRest, error) {
+	defer w.t.Call("CarriedRests")()
+	return w.Store.CarriedRests(ctx, after, limit)
+}
+
 func (w watched) Book(
 	ctx context.Context,
 	r refunds.OpenRequest,

@@ -138,6 +138,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		"forget old notices":            s.Notices.CleanUp,
 		"forget old mails":              s.forgetMails,
 		"remove old exports":            s.forgetOperations,
+		"pay what refunds carried over": s.payCarried,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)
@@ -174,6 +175,10 @@ func (s *App) runOrders(ctx context.Context) {
 // Run does the background work until ctx ends, and returns when it has
 // stopped; its error names what did not stop in time.
 func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
+
+// payCarried makes store credit of what refunds could not send to the card, once nothing
+// more can come back of their orders.
+func (s *App) payCarried(ctx context.Context) (int, error) { return s.Returns.PayCarried(ctx, s.Refunds) }
 
 func (s *App) sweepPhotos(ctx context.Context) (int, error) {
 	return s.SweepPhotos(ctx, time.Now().Add(-evidence.Grace))

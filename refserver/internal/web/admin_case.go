@@ -33,6 +33,7 @@ type adminCaseBody struct {
 	Self     string
 	Key      string // makes a double click on the refund one
 	Outside  *outsideView
+	Rests    []restView
 	// What can be done in this status.
 	CanAuthorize, CanReject, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
 
@@ -135,6 +136,9 @@ func (s *server) showAdminCase(
 		return err
 	}
 	if body.Outside, err = s.outsideOf(r, v.Order); err != nil {
+		return err
+	}
+	if body.Rests, err = s.restsOf(r.Context(), c.OrderID); err != nil {
 		return err
 	}
 	if o, q := body.Outside, body.Quote; o != nil && q != nil && body.CanRefund && q.Balance.PaymentID != "" &&

@@ -26,6 +26,7 @@ type receiptBody struct {
 	Pay      *payView         // it waits to be paid on the provider's page; nil: it does not
 	Retry    bool             // it was not paid there, and can be ordered again
 	Outside  *outsideView     // for staff; nil for nothing
+	Rests    []restView       // of its refunds, that became store credit
 }
 
 // orderState is the state of an order as customers know it: COMPLETED, QUEUED
@@ -53,8 +54,11 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 	if o.Payment.Status == orders.PaymentDeclined {
 		body.Reason = whyDeclined(o, body.Own)
 	}
+	var err error
+	if body.Rests, err = s.restsOf(r.Context(), o.ID); err != nil {
+		return err
+	}
 	if !body.Own {
-		var err error
 		if body.Outside, err = s.outsideOf(r, o); err != nil {
 			return err
 		}

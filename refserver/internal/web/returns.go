@@ -331,6 +331,7 @@ type ownCaseBody struct {
 	Key     string        // under which the form is carried out once
 	Kit     *sendBack     // nil: nothing is to be sent now
 	Form    url.Values    // what was typed into a form that was refused
+	Rests   []restView
 }
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
@@ -373,6 +374,9 @@ func (s *server) showCase(
 		return err
 	}
 	if body.Events, err = s.timeline(r, views[0], false); err != nil {
+		return err
+	}
+	if body.Rests, err = s.restsOf(r.Context(), c.OrderID); err != nil {
 		return err
 	}
 	return s.pageStatus(w, r, status, "return", views[0].Name(), body, notes...)

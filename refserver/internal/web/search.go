@@ -75,6 +75,9 @@ func (s *server) refundFound(r *http.Request, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if _, rest := refunds.CarriedPayment(refund.ClientReference); rest {
+		return "/orders/" + refund.OrderID, nil
+	}
 	return "/admin/returns/" + refund.ClientReference, nil
 }
 

@@ -164,6 +164,9 @@ func refundOf(r refunds.Refund) Refund {
 		Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency), Method: say(r.Method),
 		Status: "FAILED", // one that was reversed too: the customer does not have the money
 	}
+	if _, rest := refunds.CarriedPayment(r.ClientReference); rest {
+		out.ReturnID = "" // of no return: what refunds of the order carried over
+	}
 	switch {
 	case r.Status == refunds.StatusSucceeded:
 		out.Status = "COMPLETED"

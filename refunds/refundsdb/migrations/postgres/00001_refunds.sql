@@ -55,6 +55,7 @@ CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference, payment_i
 CREATE UNIQUE INDEX rk_refunds_leg_key ON rk_refunds (reference, leg) WHERE status <> 'reversed';
 CREATE INDEX rk_refunds_owed_parts ON rk_refunds (reference)
     WHERE status IN ('failed', 'reversed') AND whole_minor > 0;
+CREATE INDEX rk_refunds_carried ON rk_refunds (payment_id) WHERE carried_minor <> 0;
 CREATE INDEX rk_refunds_by_reference ON rk_refunds (reference);
 CREATE INDEX rk_refunds_by_order ON rk_refunds (order_id, created_at DESC, id DESC);
 CREATE INDEX rk_refunds_newest ON rk_refunds (created_at DESC, id DESC);
