@@ -11,6 +11,7 @@ import (
 
 // Limits of what people write, in characters.
 const (
+	maxID      = 255
 	maxDetails = 2000
 	maxNote    = 2000
 	maxName    = 200
@@ -116,6 +117,13 @@ func (p Params) check() ([]Line, error) {
 		return nil, &Error{
 			Code: CodeInvalid, Field: "params",
 			Message: "A case needs an id, an order, a customer and at least one line.",
+		}
+	}
+	for _, f := range []struct{ name, value string }{
+		{"id", p.ID}, {"order_id", p.OrderID}, {"customer_id", p.CustomerID}, {"terms_id", p.TermsID},
+	} {
+		if err := checkText(f.name, f.value, maxID); err != nil {
+			return nil, err
 		}
 	}
 	if !slices.Contains(allReasons, p.Reason) {

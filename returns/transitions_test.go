@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -364,5 +365,29 @@ func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 		if _, err := returns.Fold(events); err == nil || errors.Is(err, returns.ErrNotFound) {
 			t.Errorf("%s: it was folded", name)
 		}
+	}
+}
+
+func TestAReturnIsRefusedForAnIDThatNoDatabaseKeeps(t *testing.T) {
+	for field, spoil := range map[string]func(p *returns.Params, text string){
+		"id":          func(p *returns.Params, text string) { p.ID = text },
+		"order_id":    func(p *returns.Params, text string) { p.OrderID = text },
+		"customer_id": func(p *returns.Params, text string) { p.CustomerID = text },
+		"terms_id":    func(p *returns.Params, text string) { p.TermsID = text },
+	} {
+		t.Run(field, func(t *testing.T) {
+			for _, text := range []string{"bad\xff", "nul\x00", strings.Repeat("x", 256)} {
+				p := returns.Params{
+					ID: "r", OrderID: "o", CustomerID: "c", TermsID: "t", Reason: returns.ReasonDamaged,
+					Lines: []returns.Line{{ID: "l", OrderLineID: "1", Quantity: 1}},
+				}
+				spoil(&p, text)
+				_, err := returns.NewReturn(event.Stamp{At: start, By: kim}, p)
+				var refused *returns.Error
+				if !errors.As(err, &refused) || refused.Code != returns.CodeInvalid || refused.Field != field {
+					t.Errorf("%.20q: %v, want it refused for %s", text, err, field)
+				}
+			}
+		})
 	}
 }

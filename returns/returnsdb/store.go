@@ -70,6 +70,11 @@ func refusal(err error) error {
 func (s *Store) Create(
 	ctx context.Context, o purchase.Purchase, decide func(returns.Units) (returns.Change, error),
 ) (returns.Return, error) {
+	if !storable(o.OrderID) {
+		return returns.Return{}, &returns.Error{
+			Code: returns.CodeInvalid, Field: "order_id", Message: "It is not text; UTF-8 without NUL is allowed.",
+		}
+	}
 	var c returns.Change
 	err := s.db.Tx(ctx, "returnsdb: create return", func(ctx context.Context, tx bun.IDB) error {
 		if err := seedUnits(ctx, tx, o); err != nil {

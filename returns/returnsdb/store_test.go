@@ -38,6 +38,19 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 	)
 }
 
+func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
+	returnstest.TestDifferential(
+		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 60,
+	)
+}
+
+func TestPostgreSQLAnswersAsMemoryDoes(t *testing.T) {
+	testreq.Slow(t, "./returns/returnsdb/")
+	returnstest.TestDifferential(
+		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) }, 100,
+	)
+}
+
 func TestSQLiteIsLinearizable(t *testing.T) {
 	returnstest.TestLinearizable(
 		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 20,

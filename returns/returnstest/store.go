@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/purchase"
@@ -62,6 +63,11 @@ func (s *Store) Create(
 		return returns.Return{}, err
 	}
 	defer unlock()
+	if !utf8.ValidString(o.OrderID) || strings.ContainsRune(o.OrderID, 0) {
+		return returns.Return{}, &returns.Error{
+			Code: returns.CodeInvalid, Field: "order_id", Message: "It is not text; UTF-8 without NUL is allowed.",
+		}
+	}
 	units := returns.Units{}
 	for _, l := range o.Lines {
 		units[l.ID] = returns.Unit{Bought: l.Quantity}
@@ -70,6 +76,10 @@ func (s *Store) Create(
 	c, err := decide(maps.Clone(units))
 	if err != nil {
 		return returns.Return{}, err
+	}
+	if !slices.ContainsFunc(s.terms, func(t returns.Terms) bool { return t.ID == c.After.TermsID }) {
+		return returns.Return{}, fmt.Errorf("returnstest: return %s is of the terms %q, which are not published; "+
+			"see Publish", c.After.ID, c.After.TermsID)
 	}
 	if _, there := s.returns[c.After.ID]; there {
 		return returns.Return{}, fmt.Errorf("returnstest: there is a return %s already", c.After.ID)
