@@ -135,7 +135,7 @@ func TestSnapshotGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.String() != string(want) {
-		t.Errorf("snapshot differs from %s (run with -update to accept):\n%s", golden, got.String())
+		t.Errorf("snapshot differs from %s (run with -args -update to accept):\n%s", golden, got.String())
 	}
 }
 

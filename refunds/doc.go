@@ -87,6 +87,12 @@
 // not do: it would read the late answer to an attempt as one to the attempt that
 // has replaced it, and a late "nothing happened" as one of a key never sent.
 //
+// # Where the provider is asked
+//
+// A look-up is payment.RefundGateway.FindRefund. The worker makes it as the table says
+// ([Service.ResumeDue]); [Service.Check] makes one now, and [Service.HandleWebhook] one for
+// each message. The table is the function decide, and execute carries it out.
+//
 // # Providers
 //
 // A gateway may state what its provider can do ([payment.Capabilities]). A refund that

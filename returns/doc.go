@@ -40,6 +40,14 @@
 // the verdict; staff see it as advice and may override the policy with an
 // [Override], which records who, why, and which rules.
 //
+// # Photos
+//
+// The terms say how many photos a request needs and may have, for which reasons, and of
+// which types: [Policy.PhotosRequired], PhotosRequiredFor, MaxPhotos and PhotoTypes, which
+// [Evaluate] judges. How large one may be, and how much memory reading it may take, are the
+// [ImageLimits] of [Config]. What is kept is made anew from what was sent, without its
+// metadata, and goes to the [EvidenceStore].
+//
 // # What follows
 //
 // A refund may end long after the request that asked for it, and a process may

@@ -114,7 +114,11 @@ const (
 	AcceptanceManual   Acceptance = "manual"
 )
 
-// Disposition is where units go after inspection.
+// Disposition is where units go after inspection. Only [Restock] changes the stock.
+//
+// To add one: a constant here, its place in [AllDispositions], and the CHECK of
+// rk_return_lines in both migrations of returnsdb. [ProposeDisposition] says for what it is
+// proposed. The reference shop takes and shows what AllDispositions has.
 type Disposition string
 
 // The dispositions.
@@ -126,6 +130,11 @@ const (
 	ReturnToCustomer Disposition = "return_to_customer"
 	Missing          Disposition = "missing"
 )
+
+// AllDispositions are the dispositions there are.
+func AllDispositions() []Disposition {
+	return []Disposition{Restock, Quarantine, Refurbish, Scrap, ReturnToCustomer, Missing}
+}
 
 // Condition is the state goods came back in.
 type Condition string

@@ -188,8 +188,3 @@ var methods = []payment.Method{payment.Card, payment.Cash, payment.StoreCredit, 
 func AllConditions() []Condition {
 	return []Condition{ConditionNew, ConditionOpened, ConditionUsed, ConditionDamaged, ConditionDefective}
 }
-
-// AllDispositions are the dispositions there are.
-func AllDispositions() []Disposition {
-	return []Disposition{Restock, Quarantine, Refurbish, Scrap, ReturnToCustomer, Missing}
-}

@@ -43,7 +43,7 @@ func debtOf(found []finding) debt {
 }
 
 const debtHead = `# What the code still owes to the rules of the house: package, rule, how many places.
-# It only shrinks. Written by: go test ./internal/archtest -run Debt -update
+# It only shrinks. Written by: go test ./internal/archtest -run Debt -args -update
 `
 
 func (d debt) String() string {
@@ -76,7 +76,7 @@ func (d debt) compare(found []finding) []string {
 				e.dir, have[e], e.rule, d[e], places(found, e)))
 		case have[e] < d[e]:
 			wrong = append(wrong, fmt.Sprintf("%s: %d places break %s, the ledger has %d: "+
-				"lower the ledger (-run Debt -update)", e.dir, have[e], e.rule, d[e]))
+				"lower the ledger (-run Debt -args -update)", e.dir, have[e], e.rule, d[e]))
 		}
 	}
 	return wrong

@@ -8,7 +8,7 @@
 // lowered, so that it only shrinks; a package that is not in it has no debt. To write the
 // ledger anew:
 //
-//	go test ./internal/archtest -run Debt -update
+//	go test ./internal/archtest -run Debt -args -update
 //
 // Exceptions to the arrows are a table in arrows_test.go that shrinks in the same way.
 // The words are in words.txt. What is exported although nobody outside of its package needs

@@ -101,7 +101,7 @@ func TestLedgerFailsForMoreAndForFewer(t *testing.T) {
 	}
 	expect(t, ledger.compare(found),
 		"refunds: 2 places break words, the ledger allows 1:\n\trefunds/a.go:3: x\n\trefunds/a.go:7: y\n",
-		"returns: 1 places break line-width, the ledger has 2: lower the ledger (-run Debt -update)",
+		"returns: 1 places break line-width, the ledger has 2: lower the ledger (-run Debt -args -update)",
 		"throttle: 1 places break words, the ledger allows 0:\n\tthrottle/c.go:2: v\n",
 	)
 	again, err := parseDebt([]byte(debtOf(found).String()))
