@@ -26,7 +26,7 @@ type Actor struct {
 	Name string    `json:"name,omitempty"`
 }
 
-// System is the actor of work nobody asked for in person.
+// System returns the actor of work that no person requested, such as a worker.
 func System(name string) Actor { return Actor{Kind: ActorSystem, Name: name} }
 
 // Stamp is when something happens, by whom and from where. Every pure function

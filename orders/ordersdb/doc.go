@@ -32,7 +32,7 @@
 //
 // # Events
 //
-// Each save writes the order's events to orders_events in its transaction,
+// Each save writes the order's events to rk_orders_events in its transaction,
 // for a dispatcher of event/outbox, as the stream "orders".
 //
 // # Tables
@@ -61,7 +61,7 @@
 //
 // # Errors
 //
-// Refusals are those of package orders, found by orders.CodeOf. What is not there wraps
-// orders.ErrNotFound. Any other error is of the database, with the operation that
+// Refusals are those of package orders, found by [orders.CodeOf]. What is not there wraps
+// [orders.ErrNotFound]. Any other error is of the database, with the operation that
 // failed.
 package ordersdb
