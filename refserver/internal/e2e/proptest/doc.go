@@ -18,5 +18,5 @@
 //	SEQUENCES=500 go test -v -timeout 120m ./refserver/internal/e2e/proptest/
 //
 // The seed is printed; SEED=n before the command runs the same sequences again, and
-// ONLY=k with it the k-th of them alone.
+// ONLY=k with it the k-th of them alone, FROM=k those from the k-th on.
 package proptest

@@ -52,12 +52,12 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 			}
 			params.MaxShrinkCount = 200
 			t.Logf("SEED=%d SEQUENCES=%d", seed, params.MinSuccessfulTests)
-			seen, nth, only := map[string]int{}, int64(0), number(t, "ONLY", 0)
+			seen, nth, from, only := map[string]int{}, int64(0), number(t, "FROM", 1), number(t, "ONLY", 0)
 			properties := gopter.NewProperties(params)
 			properties.Property(
 				"the shop does what the model says",
 				prop.ForAll(func(how opening, list []action) *gopter.PropResult {
-					if nth++; only > 0 && nth != only {
+					if nth++; nth < from || only > 0 && nth != only {
 						return &gopter.PropResult{Status: gopter.PropTrue}
 					}
 					d := newDesk(t, how, "DATABASE_URL="+db.url(t), "DATA_DIR="+t.TempDir())
@@ -72,7 +72,7 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 			)
 			properties.TestingRun(t)
 			t.Logf("%v", seen)
-			if params.MinSuccessfulTests < 100 || only > 0 {
+			if params.MinSuccessfulTests < 100 || from > 1 || only > 0 {
 				return
 			}
 			for _, must := range []string{
