@@ -1,6 +1,9 @@
 package crashtest
 
 import (
+	"os/exec"
+	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -9,7 +12,8 @@ import (
 
 // BenchmarkRefundThroughTheWholeShop pays approved cases back over HTTP, from
 // the request to the restock, by card through the simulator and PostgreSQL, for
-// 8 clients or as many as CLIENTS says:
+// 8 clients or as many as CLIENTS says. Where pgbench is installed, its TPC-B follows on
+// the same server, by 8 clients for 12 s or PGBENCH_SECONDS, and the ratio is told:
 //
 //	SQLSTORETEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/e2e/crashtest/
 func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
@@ -35,7 +39,41 @@ func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	}
 	group.Wait()
 	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refunds/s")
+	rate := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "refunds/s")
 	server.stop()
 	w.verdict()
+	if tps := pgbench(b); tps > 0 && b.N > 1 {
+		b.ReportMetric(tps, "pgbench-tps")
+		b.ReportMetric(rate/tps, "x-pgbench")
+	}
+}
+
+var tps = regexp.MustCompile(`(?m)^tps = ([0-9.]+) \(without initial connection time\)`)
+
+// pgbench returns the transactions per second of TPC-B, one commit each, in a database of
+// its own on the server; 0 where pgbench is not installed, and for the first round of a
+// benchmark, which is of one refund.
+func pgbench(b *testing.B) float64 {
+	b.Helper()
+	if _, err := exec.LookPath("pgbench"); err != nil || b.N == 1 {
+		return 0
+	}
+	url, clients := sqlstoretest.PostgresURL(b), "8"
+	seconds := strconv.Itoa(number(b, "PGBENCH_SECONDS", 12))
+	for _, args := range [][]string{{"-i", "-q", "-s", "10"}, {"-c", clients, "-j", "2", "-T", seconds}} {
+		out, err := exec.CommandContext(b.Context(), "pgbench", append(args, url)...).CombinedOutput()
+		if err != nil {
+			b.Fatalf("pgbench %v: %v\n%s", args, err, out)
+		}
+		if found := tps.FindSubmatch(out); found != nil {
+			rate, err := strconv.ParseFloat(string(found[1]), 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return rate
+		}
+	}
+	b.Fatal("pgbench says no tps")
+	return 0
 }
