@@ -13,7 +13,7 @@ import (
 // BenchmarkRefundThroughTheWholeShop pays approved cases back over HTTP, from
 // the request to the restock, by card through the simulator and PostgreSQL, for
 // 8 clients or as many as CLIENTS says. Where pgbench is installed, its TPC-B follows on
-// the same server, by 8 clients for 12 s or PGBENCH_SECONDS, and the ratio is told:
+// the same server, by 8 clients for 12 s or PGBENCH_SECONDS, and the ratio is reported:
 //
 //	SQLSTORETEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/e2e/crashtest/
 func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
