@@ -12,14 +12,11 @@ import (
 )
 
 // TestARefundHereAndThereAtOncePaysOnce: staff refund a case by card while somebody
-// refunds its payment on the provider's own pages.
+// refunds its payment on the provider's own pages; PAIRS of them.
 func TestARefundHereAndThereAtOncePaysOnce(t *testing.T) {
-	each(t, func(t *testing.T, settings ...string) { hereAndThere(t, 3, settings...) })
-}
-
-func TestAHundredPairsOfRefundsHereAndTherePayOnce(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/server")
-	each(t, func(t *testing.T, settings ...string) { hereAndThere(t, 100, settings...) })
+	each(t, func(t *testing.T, settings ...string) {
+		hereAndThere(t, int(testreq.Number(t, "PAIRS", 3)), settings...)
+	})
 }
 
 func hereAndThere(t *testing.T, pairs int, settings ...string) {

@@ -229,14 +229,11 @@ func (b *bench) total(who event.Actor) int64 {
 }
 
 // TestTwoTabsSpendStoreCreditOnce: two carts of one customer, each of which the
-// store credit could pay, are ordered at the same time.
+// store credit could pay, are ordered at the same time; PAIRS of them.
 func TestTwoTabsSpendStoreCreditOnce(t *testing.T) {
-	each(t, func(t *testing.T, settings ...string) { twoTabs(t, 2, settings...) })
-}
-
-func TestAHundredPairsOfTabsSpendStoreCreditOnce(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/server")
-	each(t, func(t *testing.T, settings ...string) { twoTabs(t, 100, settings...) })
+	each(t, func(t *testing.T, settings ...string) {
+		twoTabs(t, int(testreq.Number(t, "PAIRS", 2)), settings...)
+	})
 }
 
 func twoTabs(t *testing.T, pairs int, settings ...string) {

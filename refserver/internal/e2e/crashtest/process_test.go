@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,21 +27,7 @@ import (
 // crashes is how many times a test kills: full where CRASHES says so.
 func crashes(t testing.TB, short int) int {
 	t.Helper()
-	return number(t, "CRASHES", short)
-}
-
-// number is what a variable of the environment says, or else another.
-func number(t testing.TB, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q; a whole number from 1 on is allowed", name, text)
-	}
-	return n
+	return int(testreq.Number(t, "CRASHES", int64(short)))
 }
 
 var (

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
@@ -28,7 +29,7 @@ func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	close(work)
 	var group sync.WaitGroup
 	b.ResetTimer()
-	for range number(b, "CLIENTS", 8) {
+	for range testreq.Number(b, "CLIENTS", 8) {
 		group.Go(func() {
 			for id := range work {
 				if c, status, err := admin.Refund(b.Context(), id, ""); err != nil || status != 200 {

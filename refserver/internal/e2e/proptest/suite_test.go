@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"strconv"
 	"testing"
 	"time"
 
@@ -12,22 +11,9 @@ import (
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
-
-// number is a whole number from the environment.
-func number(t *testing.T, name string, otherwise int64) int64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q; a whole number from 1 on is allowed", name, text)
-	}
-	return n
-}
 
 // TestTheShopDoesWhatTheModelSays runs random sequences against the whole shop
 // and compares with the model after each command; at the end of each sequence
@@ -43,16 +29,17 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 		{"postgres", func(t *testing.T) string { return sqlstoretest.PostgresURL(t) }, 2},
 	} {
 		t.Run(db.name, func(t *testing.T) {
-			seed := number(t, "SEED", time.Now().UnixNano())
+			seed := testreq.Number(t, "SEED", time.Now().UnixNano())
 			params := gopter.DefaultTestParametersWithSeed(seed)
-			params.MinSuccessfulTests = int(number(t, "SEQUENCES", db.usually))
+			params.MinSuccessfulTests = int(testreq.Number(t, "SEQUENCES", db.usually))
 			params.MinSize, params.MaxSize = 15, 25
 			if os.Getenv("SEQUENCES") != "" {
 				params.MinSize, params.MaxSize = 20, 50
 			}
 			params.MaxShrinkCount = 200
 			t.Logf("SEED=%d SEQUENCES=%d", seed, params.MinSuccessfulTests)
-			seen, nth, from, only := map[string]int{}, int64(0), number(t, "FROM", 1), number(t, "ONLY", 0)
+			seen, nth := map[string]int{}, int64(0)
+			from, only := testreq.Number(t, "FROM", 1), testreq.Number(t, "ONLY", 0)
 			properties := gopter.NewProperties(params)
 			properties.Property(
 				"the shop does what the model says",
