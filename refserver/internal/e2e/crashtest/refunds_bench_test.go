@@ -61,7 +61,7 @@ func pgbench(b *testing.B) float64 {
 		return 0
 	}
 	url, clients := sqlstoretest.PostgresURL(b), "8"
-	seconds := strconv.Itoa(number(b, "PGBENCH_SECONDS", 12))
+	seconds := strconv.FormatInt(testreq.Number(b, "PGBENCH_SECONDS", 12), 10)
 	for _, args := range [][]string{{"-i", "-q", "-s", "10"}, {"-c", clients, "-j", "2", "-T", seconds}} {
 		out, err := exec.CommandContext(b.Context(), "pgbench", append(args, url)...).CombinedOutput()
 		if err != nil {
