@@ -87,6 +87,7 @@ func testContext(b *bench) {
 		},
 		"ByProviderID": func(ctx context.Context) error { _, err := s.ByProviderID(ctx, "re_1"); return err },
 		"PaymentState": func(ctx context.Context) error { _, err := s.PaymentState(ctx, p.open()); return err },
+		"CarriedRests": func(ctx context.Context) error { _, err := s.CarriedRests(ctx, "", 10); return err },
 		"ProviderAttempts": func(ctx context.Context) error {
 			_, err := s.ProviderAttempts(ctx, refunds.AttemptQuery{IDs: []string{r.Attempt().ID}})
 			return err
