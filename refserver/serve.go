@@ -62,7 +62,8 @@ func (serveCommand) Run(p *process) error {
 	log.Info("opening", "url", localURL(c))
 	warnOfPublished(log, c)
 
-	s, err := app.Open(p.ctx, c, log, metrics, app.WithScenarios(scenarios.Described(), runScenarios))
+	runs := app.WithScenarios(scenarios.Described(), scenarios.Loads(), runScenarios)
+	s, err := app.Open(p.ctx, c, log, metrics, runs)
 	if err != nil {
 		return errors.Join(err, srv.Close())
 	}

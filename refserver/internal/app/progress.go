@@ -47,9 +47,10 @@ func (s *App) operationLoops(add addLoop) error {
 	if _, err := add("take in partners' feeds", feedsEvery, takeIn); err != nil {
 		return err
 	}
-	for name, kind := range map[string]progress.Kind{
-		"write exports": s.Exports.Kind(), "run quality scenarios": s.Quality.Kind(),
-	} {
+	for _, kind := range append(s.Quality.Kinds(), s.Exports.Kind()) {
+		name := map[string]string{
+			export.Operation: "write exports", quality.Operation: "run quality scenarios", quality.Load: "run loads",
+		}[kind.Name]
 		if _, err := add(name, lookEvery, func(ctx context.Context) (bool, error) {
 			return s.Progress.WorkDue(ctx, kind)
 		}); err != nil {

@@ -164,8 +164,9 @@ func WithSubscriber(stream, name string, types []string, handler outbox.Handler,
 func WithWebhookRetry(b resilience.Backoff) Option { return func(s *App) { s.webhookRetry = b } }
 
 // WithScenarios has the desk run the quality scenarios by run, which must never touch this shop.
-func WithScenarios(all []quality.Scenario, run quality.Runner) Option {
-	return func(s *App) { s.quality.Scenarios, s.quality.Run = all, run }
+// Loads can be run beside the scenarios.
+func WithScenarios(all, loads []quality.Scenario, run quality.Runner) Option {
+	return func(s *App) { s.quality.Scenarios, s.quality.Loads, s.quality.Run = all, loads, run }
 }
 
 // WithQueryHook has hook see every statement, for measurements.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -141,9 +142,20 @@ func (e *Endpoints) Scenarios(
 	if err := ReadScenarios.Permit(by); err != nil {
 		return nil, nil, err
 	}
-	runs, err := e.d.Progress.Operations(ctx, progress.Query{Kind: quality.Operation, Limit: limit})
-	return e.d.Quality.Scenarios(), runs, err
+	var runs []progress.Operation
+	for _, kind := range e.d.Quality.Kinds() {
+		found, err := e.d.Progress.Operations(ctx, progress.Query{Kind: kind.Name, Limit: limit})
+		if err != nil {
+			return nil, nil, err
+		}
+		runs = append(runs, found...)
+	}
+	slices.SortStableFunc(runs, func(a, b progress.Operation) int { return b.StartedAt.Compare(a.StartedAt) })
+	return e.d.Quality.Scenarios(), runs[:min(len(runs), limit)], nil
 }
+
+// Loads returns the loads that can be run as scenarios are, by their ids.
+func (e *Endpoints) Loads() []quality.Scenario { return e.d.Quality.Loads() }
 
 // RunScenario starts a run of scenarios against shops of their own.
 func (e *Endpoints) RunScenario(ctx context.Context, by auth.User, p ScenarioParams) (progress.Operation, error) {
@@ -168,7 +180,7 @@ func operationError(err error) error {
 		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing of that id.")
 	case errors.Is(err, progress.ErrBusy):
 		return problem.New(http.StatusConflict, "BUSY",
-			"Quality scenarios are running already. Wait until they have ended, or cancel them.")
+			"Quality scenarios or a load are running already. Wait until they have ended, or cancel them.")
 	case errors.Is(err, quality.ErrUnknown):
 		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such scenario.")
 	case errors.Is(err, quality.ErrNotHere):
@@ -192,7 +204,7 @@ func (e *Endpoints) ScenarioRun(ctx context.Context, by auth.User, id string) (p
 		return progress.Operation{}, err
 	}
 	o, err := e.d.Progress.Operation(ctx, id)
-	if err == nil && o.Kind != quality.Operation {
+	if err == nil && o.Kind != quality.Operation && o.Kind != quality.Load {
 		err = progress.ErrNotFound
 	}
 	return o, operationError(err)

@@ -40,6 +40,9 @@ type Options struct {
 	Settle      time.Duration // how long to wait for queued orders after the run; default 5 min
 	Report      string        // file for the HTML report; empty for none
 	Cards       []string      // SLO cards that must be fulfilled at the end, such as A.1
+	// Progress is called about once a second with how many checkouts are answered, of how many,
+	// and what is being done; nil: nobody is.
+	Progress func(done, total int, doing string)
 }
 
 // Limits that keep a run bounded.
@@ -59,6 +62,9 @@ var ErrOptions = errors.New("load")
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...)
 }
+
+// Presets returns the names of the demos.
+func Presets() []string { return []string{"availability", "availability-failure", "performance"} }
 
 // Preset returns the options of a named demo.
 func Preset(name string) (Options, error) {

@@ -47,6 +47,12 @@ func (r *run) say(format string, args ...any) {
 	fmt.Fprintf(r.out, format+"\n", args...)
 }
 
+func (r *run) progress(done int, doing string) {
+	if r.options.Progress != nil {
+		r.options.Progress(min(done, r.options.Runs), r.options.Runs, doing)
+	}
+}
+
 // Run prepares, drives, waits for queued orders, and reports on out. The
 // summary is returned also with ErrNotFulfilled and ErrLedger.
 func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
@@ -64,6 +70,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	if r.admin, err = r.shop.signIn(ctx, o.AdminUser, o.AdminPassword); err != nil {
 		return nil, fmt.Errorf("load: %w (name an admin with --admin-user and --admin-password)", err)
 	}
+	r.progress(0, "Customers are being made and signed in.")
 	if err := r.stockUp(ctx); err != nil {
 		return nil, err
 	}
@@ -80,6 +87,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	if err != nil {
 		return s, err
 	}
+	r.progress(s.answered(), "Queued orders are being settled.")
 	if err := r.settle(ctx, s); err != nil {
 		s.print(r.say)
 		return s, err
@@ -155,6 +163,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 			}
 		case <-progress.C:
 			r.say("%s", s.line(time.Since(s.Started)))
+			r.progress(s.answered(), s.words())
 		}
 	}
 	close(refills)

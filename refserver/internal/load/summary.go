@@ -90,7 +90,7 @@ func (s *Summary) add(res *vegeta.Result) kind {
 // finish computes what needs all results.
 func (s *Summary) finish() {
 	s.Took = time.Since(s.Started)
-	total := s.Accepted() + s.Throttled + s.Refused + s.Failed
+	total := s.answered()
 	if span := s.last.Sub(s.Started).Seconds(); span > 0 {
 		s.Rate = float64(total) / span
 	}
@@ -129,6 +129,16 @@ func (s *Summary) AcceptedShare() float64 {
 func (s *Summary) line(elapsed time.Duration) string {
 	return fmt.Sprintf("%5.1fs  completed %d  queued %d  throttled %d  refused %d  failed %d",
 		elapsed.Seconds(), s.Completed, s.Queued, s.Throttled, s.Refused, s.Failed)
+}
+
+// answered is how many checkouts have an answer.
+func (c Counts) answered() int { return c.Accepted() + c.Throttled + c.Refused + c.Failed }
+
+// words are the answers so far, for people.
+func (c Counts) words() string {
+	return fmt.Sprintf(
+		"%d orders accepted, %d checkouts over the limit, %d failed.", c.Accepted(), c.Throttled, c.Failed,
+	)
 }
 
 // balance compares the provider's ledger with the orders that were accepted. An

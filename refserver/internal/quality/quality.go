@@ -64,4 +64,6 @@ type Step struct {
 	Done     int    `json:"done"`
 	Of       int    `json:"of"`
 	Row      *Row   `json:"row,omitempty"`
+	// Of a load: what is being done. Done and Of are checkouts then.
+	Message string `json:"message,omitempty"`
 }

@@ -12,8 +12,12 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/progress"
 )
 
-// Operation is the kind of operation that a run of scenarios is. One runs at a time.
-const Operation = "scenarios"
+// The kinds of operations that a run of scenarios and a load are. One of either runs at a time:
+// each needs the machine.
+const (
+	Operation = "scenarios"
+	Load      = "load"
+)
 
 // Errors of Start, beside progress.ErrBusy.
 var (
@@ -37,7 +41,8 @@ type Runner func(ctx context.Context, a Asked, step func(Step)) (Report, error)
 type Config struct {
 	Operations *progress.Service
 	Scenarios  []Scenario
-	Run        Runner // nil: none are run here
+	Loads      []Scenario // what can be run by its id beside them, one at a time
+	Run        Runner     // nil: none are run here
 }
 
 // Service has scenarios run as operations. It is safe for concurrent use.
@@ -54,6 +59,9 @@ func New(c Config) (*Service, error) {
 // Scenarios returns the scenarios in their order.
 func (s *Service) Scenarios() []Scenario { return slices.Clone(s.cfg.Scenarios) }
 
+// Loads returns the loads in their order.
+func (s *Service) Loads() []Scenario { return slices.Clone(s.cfg.Loads) }
+
 // Runs reports whether scenarios are run here.
 func (s *Service) Runs() bool { return s.cfg.Run != nil }
 
@@ -61,6 +69,17 @@ func (s *Service) Runs() bool { return s.cfg.Run != nil }
 func (s *Service) Start(ctx context.Context, ownerID string, a Asked) (progress.Operation, error) {
 	if !s.Runs() {
 		return progress.Operation{}, ErrNotHere
+	}
+	if i := s.loadOf(a.IDs); i >= 0 {
+		l := s.cfg.Loads[i]
+		title := "Load: " + l.Measure
+		if a.Short {
+			title += ", short form"
+		}
+		return s.cfg.Operations.Start(ctx, progress.Params{
+			Kind: Load, Title: title, OwnerID: ownerID, Serial: Operation, Total: 1,
+			Params: Asked{IDs: []string{l.ID}, Short: a.Short},
+		})
 	}
 	for i, id := range a.IDs {
 		at := slices.IndexFunc(s.cfg.Scenarios, func(have Scenario) bool { return strings.EqualFold(have.ID, id) })
@@ -82,8 +101,18 @@ func (s *Service) Start(ctx context.Context, ownerID string, a Asked) (progress.
 	})
 }
 
-// Kind says how a run is carried out.
-func (s *Service) Kind() progress.Kind { return progress.Kind{Name: Operation, Work: s.work} }
+// loadOf is which load the ids name, -1 for none.
+func (s *Service) loadOf(ids []string) int {
+	if len(ids) != 1 {
+		return -1
+	}
+	return slices.IndexFunc(s.cfg.Loads, func(l Scenario) bool { return strings.EqualFold(l.ID, ids[0]) })
+}
+
+// Kinds say how a run is carried out, and how a load is.
+func (s *Service) Kinds() []progress.Kind {
+	return []progress.Kind{{Name: Operation, Work: s.work}, {Name: Load, Work: s.work}}
+}
 
 func (s *Service) work(ctx context.Context, t *progress.Task) error {
 	var a Asked
@@ -114,11 +143,21 @@ func (s *Service) work(ctx context.Context, t *progress.Task) error {
 			good++
 		}
 	}
-	return t.Finish(ctx, progress.Done, fmt.Sprintf("%d of %d fulfilled.", good, len(report.Rows)), report)
+	message := fmt.Sprintf("%d of %d fulfilled.", good, len(report.Rows))
+	if t.Kind == Load && len(report.Rows) == 1 {
+		message = cmp.Or(report.Rows[0].Observed, report.Rows[0].Error)
+	}
+	return t.Finish(ctx, progress.Done, message, report)
 }
 
 // advance is how far the step brings the operation; found is what it has measured so far.
 func (s Step) advance(found *Report, o progress.Operation) progress.Advance {
+	if s.Message != "" {
+		return progress.Advance{Done: s.Done - o.Done, Total: s.Of, Message: s.Message}
+	}
+	if o.Kind == Load {
+		return progress.Advance{} // its row is in the report
+	}
 	if s.Row == nil {
 		return progress.Advance{Message: s.ID + " is running: " + s.Stimulus + "."}
 	}
@@ -130,7 +169,7 @@ func (s Step) advance(found *Report, o progress.Operation) progress.Advance {
 // has ended with a report.
 func ReportOf(o progress.Operation) (Report, bool) {
 	var r Report
-	if o.Kind != Operation || o.State != progress.Done {
+	if o.Kind != Operation && o.Kind != Load || o.State != progress.Done {
 		return r, false
 	}
 	err := json.Unmarshal(o.Result, &r)

@@ -28,6 +28,7 @@ type bench struct {
 	Options
 
 	ctx      context.Context
+	id       string // of the scenario
 	dir      string
 	provider *paysim.Simulator
 	pay      string // address of the provider

@@ -70,12 +70,14 @@ func All() []Scenario {
 	}
 }
 
-// Choose returns the scenarios of the ids, all for none. The error lists the ids there are.
+// Choose returns the scenarios and loads of the ids, all scenarios for none. The error lists the
+// ids there are.
 func Choose(ids []string) ([]Scenario, error) {
 	all := All()
 	if len(ids) == 0 {
 		return all, nil
 	}
+	all = append(all, loads()...)
 	var out []Scenario
 	for _, id := range ids {
 		i := slices.IndexFunc(all, func(s Scenario) bool { return strings.EqualFold(s.ID, id) })
@@ -129,6 +131,7 @@ func measure(ctx context.Context, s Scenario, o Options) quality.Row {
 	row := quality.Row{Scenario: s.Scenario}
 	b, err := newBench(ctx, o)
 	if err == nil {
+		b.id = s.ID
 		var found Result
 		found, err = s.run(ctx, b)
 		err = errors.Join(err, b.close())

@@ -77,6 +77,33 @@ func TestScenariosAreChosenByID(t *testing.T) {
 	}
 }
 
+// TestLoadsAreRunByTheirIDs: they are no scenarios, and tell how far they are.
+func TestLoadsAreRunByTheirIDs(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/scenarios/")
+	if len(All()) != 15 || len(Loads()) != 3 {
+		t.Fatalf("%d scenarios and %d loads", len(All()), len(Loads()))
+	}
+	for _, l := range Loads() {
+		t.Run(l.ID, func(t *testing.T) {
+			sound, last := false, quality.Step{}
+			see := func(s quality.Step) {
+				if s.Message == "" {
+					return
+				}
+				if s.Done < last.Done || s.Of < 100 || s.Done > s.Of {
+					t.Errorf("%+v after %+v", s, last)
+				}
+				last = s
+			}
+			r := run(t, Options{IDs: []string{l.ID}, sound: func(string) { sound = true }, Progress: see})
+			t.Log(r.Rows[0].Line())
+			if !sound || last.Done == 0 {
+				t.Errorf("%s; the last of its progress is %+v", r.Rows[0].Line(), last)
+			}
+		})
+	}
+}
+
 func TestReportsSayWhatWasMeasured(t *testing.T) {
 	r := run(t, Options{IDs: []string{"M.1"}})
 	r.Rows = append(r.Rows, quality.Row{Scenario: Described()[0], Error: "the shop did not open"})

@@ -57,7 +57,7 @@ type contractShop struct {
 }
 
 func newContractShop(t *testing.T) *contractShop {
-	scenarios := app.WithScenarios(fakeScenarios, fakeRun{}.run) // none begins: the workers stand still
+	scenarios := app.WithScenarios(fakeScenarios, fakeLoads, fakeRun{}.run) // none begins: the workers stand still
 	b := openWith(t, []app.Option{scenarios}, "STRIPE_WEBHOOK_SECRET="+secret, "APPROVAL_AMOUNT=1000",
 		"PAYMENT_PROVIDER_TIMEOUT=4s", "THROTTLING_MAX_RPS=100000", "BREAKER_FAILURE_THRESHOLD=1000",
 		"BREAKER_OPEN_SECONDS=1")

@@ -69,7 +69,7 @@ func wantRefused(t *testing.T, row access.Route, status int, to string) {
 
 func TestEveryRouteLetsTheRolesOfItsRowPassAndNobodyElse(t *testing.T) {
 	t.Parallel()
-	b := openWith(t, []app.Option{app.WithScenarios(fakeScenarios, fakeRun{}.run)})
+	b := openWith(t, []app.Option{app.WithScenarios(fakeScenarios, fakeLoads, fakeRun{}.run)})
 	who := map[auth.Role]browser{}
 	for _, r := range auth.Roles() {
 		who[r] = b.withRole("a_"+string(r), r)

@@ -59,7 +59,7 @@ func (s *server) viewOf(o progress.Operation) operationView {
 	switch o.Kind {
 	case partner.Operation:
 		v.More, v.MoreIs = "/admin/partners/"+o.OwnerID, "The partner and its feeds"
-	case quality.Operation:
+	case quality.Operation, quality.Load:
 		v.More, v.MoreIs = "/admin/scenarios/"+o.ID, "The report"
 		if o.State != progress.Done {
 			v.More, v.MoreIs = "/admin/scenarios", "All quality scenarios"

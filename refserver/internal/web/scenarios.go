@@ -24,6 +24,7 @@ const scenariosShown = 50
 // scenariosBody is the page of the quality scenarios.
 type scenariosBody struct {
 	Scenarios []scenarioView
+	Loads     []quality.Scenario
 	Runs      []operationView
 	Running   *operationView // nil: none
 	May       bool           // start one
@@ -49,7 +50,7 @@ func (s *server) scenarios(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := scenariosBody{May: s.Endpoints.MayRunScenarios(user(r)), Key: newKey()}
+	body := scenariosBody{May: s.Endpoints.MayRunScenarios(user(r)), Key: newKey(), Loads: s.Endpoints.Loads()}
 	latest := quality.Latest(runs)
 	for _, one := range all {
 		v := scenarioView{Scenario: one}
