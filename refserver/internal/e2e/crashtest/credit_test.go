@@ -35,7 +35,7 @@ func TestTheServerIsKilledInTheMiddleOfSplitRefundsAndCheckoutsWithStoreCredit(t
 		w, random := newWorld(t, url), source(t)
 		var buyers []*client.Client
 		var hit struct{ refunds, halves, checkouts int }
-		started, kills := time.Now(), crashes(t, 4)
+		started, kills := time.Now(), crashes(t, 3)
 		for kill := range kills {
 			server := w.shop()
 			admin := w.staff(server)

@@ -51,7 +51,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	eachDatabase(t, func(t *testing.T, url string) {
 		w, random := newWorld(t, url), source(t)
-		kills := crashes(t, 4)
+		kills := crashes(t, 3)
 		started := time.Now()
 		for range kills {
 			server := w.shop()
