@@ -86,24 +86,38 @@ func IsUnavailable(err error) bool {
 	switch {
 	case err == nil:
 		return false
-	case IsBusy(err), IsFull(err), IsReadOnly(err),
-		errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, ErrCommitUnknown):
-		return true
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	case IsBusy(err), IsFull(err), IsReadOnly(err), IsUnreachable(err), errors.Is(err, ErrCommitUnknown):
 		return true
 	}
 	if code := pgCode(err); code != "" {
 		class := code[:min(2, len(code))]
-		// 08: connection, 53: resources, 57: an operator or a timeout, 58: the
-		// system under the server.
-		return class == "08" || class == "53" || class == "57" || class == "58"
+		// 53: resources, 57: an operator or a timeout, 58: the system under the server.
+		return class == "53" || class == "57" || class == "58"
 	}
 	if lite, ok := errors.AsType[sqliteError](err); ok {
 		switch lite.Code() & 0xff {
 		case sqliteIO, sqliteCantOpen, sqliteNoMemory, sqliteProtocol, sqliteInterrupt:
 			return true
 		}
+	}
+	return false
+}
+
+// IsUnreachable reports whether err says that there is no connection to the database: it was cut, or
+// none could be made.
+func IsUnreachable(err error) bool {
+	if err == nil {
+		return false
+	}
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if code := pgCode(err); code != "" {
+		// 08: connection; 57P01 to 57P03: the server stops or starts.
+		return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P")
 	}
 	var network net.Error // a connection that was cut
 	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)

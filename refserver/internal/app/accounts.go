@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/approval"
@@ -9,6 +10,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/mailing"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 // openAccounts makes the audit and the accounts that it records.
@@ -30,6 +32,7 @@ func (s *App) openAccounts(ctx context.Context) (err error) {
 		SecureCookies: c.SecureCookies(), MinStrength: c.MinStrength(), Mailer: queue,
 		Log: observability.Named(s.Log, "auth"), WeakHashes: s.weakHashes,
 		RegistrationsPerHour: c.Registrations(),
+		OnError:              func(w http.ResponseWriter, r *http.Request, err error) { problem.Of(err).Refuse(w, r) },
 	})
 	return err
 }

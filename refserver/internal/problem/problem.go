@@ -393,7 +393,13 @@ func other(err error) Problem {
 		busy.Message = "The shop can't save anything at the moment. Nothing was changed. " +
 			"Please try again in a few minutes."
 		return busy
-	case errors.Is(err, context.DeadlineExceeded), sqldb.IsUnavailable(err):
+	case errors.Is(err, context.DeadlineExceeded), sqldb.IsBusy(err):
+		return busy
+	case sqldb.IsUnreachable(err):
+		busy.Code = "UNAVAILABLE"
+		busy.Message = "The shop can't reach its database at the moment. Please try again in a moment."
+		return busy
+	case sqldb.IsUnavailable(err):
 		return busy
 	}
 	return Problem{Status: http.StatusInternalServerError, Code: "INTERNAL", Internal: true,

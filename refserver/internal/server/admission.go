@@ -2,19 +2,16 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
-	"io"
 	"net/http"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 	"github.com/returnkit/returnkit/returns/budget"
 )
@@ -173,34 +170,23 @@ var (
 	errAllStreams = errors.New("as many streams are open as there may be")
 )
 
-// refuse answers what was not admitted, and costs next to nothing.
+// refuse answers what was not admitted.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusServiceUnavailable
-	words := "Many people are searching right now. Wait a moment, then try again."
+	p := problem.Problem{
+		Status: http.StatusServiceUnavailable, Code: "BUSY", RetryAfter: comeBack,
+		Message: "Many people are searching right now. Wait a moment, then try again.",
+	}
 	switch {
 	case errors.Is(err, budget.ErrBusy):
-		status, words = http.StatusTooManyRequests,
-			"Your account is asking for much at once. Wait until that is answered, then try again."
+		p.Status = http.StatusTooManyRequests
+		p.Message = "Your account is asking for much at once. Wait until that is answered, then try again."
 	case errors.Is(err, errStreams):
-		status, words = http.StatusTooManyRequests,
-			"The shop is open in too many windows of your account. Close some, then try again."
+		p.Status = http.StatusTooManyRequests
+		p.Message = "The shop is open in too many windows of your account. Close some, then try again."
 	case errors.Is(err, errAllStreams):
-		words = "The shop is open in too many windows. Reload the page to see what is new."
+		p.Message = "The shop is open in too many windows. Reload the page to see what is new."
 	case errors.Is(err, context.Canceled):
 		return // nobody waits for an answer
 	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(comeBack/time.Second)))
-	if strings.HasPrefix(r.URL.Path, "/api/") {
-		body, err := json.Marshal(map[string]any{"success": false, "code": "BUSY", "message": words})
-		if err != nil {
-			body = nil // texts and a boolean can always be encoded
-		}
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.WriteHeader(status)
-		_, _ = w.Write(append(body, '\n')) // a client that has gone away is not our concern
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, pageStart+`<p>`+html.EscapeString(words)+`</p>`+pageEnd) // as above
+	p.Refuse(w, r)
 }

@@ -70,6 +70,9 @@ func TestALockedTableIsSaidToBeBusy(t *testing.T) {
 				}
 			}
 			b.visitor().get("/login").want(t, http.StatusOK)
+			if status, word, database, _ := b.health("/health"); status != http.StatusOK || database != "UP" {
+				t.Errorf("health is %d %s, the database %s", status, word, database)
+			}
 			if err := tx.Rollback(); err != nil {
 				t.Fatal(err)
 			}

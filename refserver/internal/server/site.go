@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
@@ -101,12 +102,5 @@ func notRead(w http.ResponseWriter, _ *http.Request, status int) {
 	http.Error(w, text, status)
 }
 
-const (
-	pageStart = `<!doctype html><html lang="en"><head><meta charset="utf-8">` +
-		`<meta name="viewport" content="width=device-width"><title>System is busy</title>` +
-		`<link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>`
-	pageEnd = `<p><a href="/">Back to the shop</a></p></main></body></html>
-`
-	busyPage = pageStart +
-		`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` + pageEnd
-)
+var busyPage = problem.PlainPage("System is busy",
+	"Many people are checking out right now. Your cart is kept: wait a moment, then try again.")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 // chain puts the middleware around the routes, outermost first:
@@ -166,7 +167,8 @@ func (s *server) crossSite(next http.Handler) (http.Handler, error) {
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Log.WarnContext(r.Context(), "cross-site request refused", "origin", r.Header.Get("Origin"))
-		http.Error(w, "This request came from another site. Open the shop and try again.", http.StatusForbidden)
+		problem.Problem{Status: http.StatusForbidden, Code: "CROSS_SITE",
+			Message: "This request came from another site. Open the shop and try again."}.Refuse(w, r)
 	}))
 	return guard.Handler(next), nil
 }
@@ -182,7 +184,8 @@ func (s *server) recovery(next http.Handler) http.Handler {
 				panic(cause)
 			}
 			s.Log.ErrorContext(r.Context(), "panic in a handler", "cause", cause, "stack", string(debug.Stack()))
-			http.Error(w, "Something went wrong on our side. Try again.", http.StatusInternalServerError)
+			problem.Problem{Status: http.StatusInternalServerError, Code: "INTERNAL",
+				Message: "Something went wrong on our side. Try again."}.Refuse(w, r)
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -164,6 +164,8 @@ func TestAPostFromAnotherSiteIsRefusedAndAScriptsIsNot(t *testing.T) {
 			)
 		}
 	}
+	ada.do(http.MethodPost, "/api/returns", "application/json", strings.NewReader("{}"),
+		"Sec-Fetch-Site", "cross-site").want(http.StatusForbidden, `{"code":"CROSS_SITE"`) // a program reads JSON
 	ada.get("/order-history", "Sec-Fetch-Site", "cross-site").want(http.StatusOK)
 	ada.form("/cancel_sale").want(http.StatusFound)
 }
