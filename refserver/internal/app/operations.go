@@ -178,7 +178,9 @@ func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
 
 // payCarried makes store credit of what refunds could not send to the card, once nothing
 // more can come back of their orders.
-func (s *App) payCarried(ctx context.Context) (int, error) { return s.Returns.PayCarried(ctx, s.Refunds) }
+func (s *App) payCarried(ctx context.Context) (int, error) {
+	return s.Returns.PayCarried(ctx, s.Refunds)
+}
 
 func (s *App) sweepPhotos(ctx context.Context) (int, error) {
 	return s.SweepPhotos(ctx, time.Now().Add(-evidence.Grace))

@@ -34,12 +34,12 @@ func of(short, all int) int {
 
 // customer is somebody with an order of a thousand units.
 type customer struct {
-	p           *process
+	p           *shop
 	c           *http.Client
 	order, line string
 }
 
-func (p *process) customer(name string) customer {
+func (p *shop) customer(name string) customer {
 	p.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *process) customer(name string) customer {
 		{"/add_to_cart", url.Values{"product_id": {"2"}, "quantity": {"1000"}}},
 		{"/checkout", url.Values{"payment_method": {"Cash"}}},
 	} {
-		res, err := c.c.PostForm(p.url+f.path, f.form)
+		res, err := c.c.PostForm(p.URL+f.path, f.form)
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func (p *process) customer(name string) customer {
 			}
 		}
 	}
-	res, err := c.c.Get(p.url + "/api/orders")
+	res, err := c.c.Get(p.URL + "/api/orders")
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (a answer) String() string { return fmt.Sprintf("%d: %.600s", a.status, a.w
 
 // send posts a body.
 func (c customer) send(path string, b body) answer {
-	r, err := http.NewRequestWithContext(c.p.t.Context(), http.MethodPost, c.p.url+path, b.reader())
+	r, err := http.NewRequestWithContext(c.p.t.Context(), http.MethodPost, c.p.URL+path, b.reader())
 	if err != nil {
 		return answer{0, err.Error()}
 	}
@@ -206,7 +206,7 @@ func TestAttacksOnUploadsStayWithinTheMemory(t *testing.T) {
 			}
 		})
 	}
-	if log := p.tail(); strings.Contains(log, "panic") {
+	if log := p.Tail(); strings.Contains(log, "panic") {
 		t.Errorf("it panicked:\n%s", log)
 	}
 }

@@ -17,22 +17,21 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 )
 
 // inContainer starts a shop in a container that has as much memory as the compose files give
 // it, swap included, on the host's network. Its image is empty: all it has is the binary and
 // the folder of its data, on disk, since files in memory would count as the shop's.
-func inContainer(t *testing.T) *process {
+func inContainer(t *testing.T) *shop {
 	t.Helper()
 	if err := exec.Command("docker", "info").Run(); err != nil {
 		testreq.SkipOrFail(t, "no Docker engine answers: install and start one")
 	}
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "refserver")
-	build := exec.Command("go", "build", "-o", binary, "../..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := process.Build(binary, "CGO_ENABLED=0"); err != nil {
+		t.Fatal(err)
 	}
 	const image = "returnkit/empty"
 	empty := exec.Command("sh", "-c", "tar -c -T /dev/null | docker import - "+image)
@@ -52,7 +51,8 @@ func inContainer(t *testing.T) *process {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
-	p := start(t, dir, exec.Command("docker", append(args, image, binary, "--env-file", filepath.Join(dir, "none"))...))
+	run := exec.Command("docker", append(args, image, binary, "--env-file", filepath.Join(dir, "none"))...)
+	p := &shop{Process: process.Start(t, run).MustOpen(), t: t, dir: dir}
 	t.Cleanup(func() {
 		if killed := inspect(t, name, "{{.State.OOMKilled}}"); killed != "false" {
 			t.Errorf("killed for its memory: %s", killed)
@@ -114,7 +114,7 @@ func TestFiftyAttacksAtOnceInAContainer(t *testing.T) {
 			}
 		})
 	}
-	if log := p.tail(); strings.Contains(log, "panic") {
+	if log := p.Tail(); strings.Contains(log, "panic") {
 		t.Errorf("it panicked:\n%s", log)
 	}
 }
@@ -125,12 +125,12 @@ func (c customer) shops(t *testing.T, times int, over <-chan struct{}) time.Dura
 	var took []time.Duration
 	for i := 0; ; i++ {
 		for _, ask := range []func() (*http.Response, error){
-			func() (*http.Response, error) { return c.c.Get(c.p.url + "/") },
+			func() (*http.Response, error) { return c.c.Get(c.p.URL + "/") },
 			func() (*http.Response, error) {
-				return c.c.PostForm(c.p.url+"/add_to_cart", url.Values{"product_id": {"2"}})
+				return c.c.PostForm(c.p.URL+"/add_to_cart", url.Values{"product_id": {"2"}})
 			},
 			func() (*http.Response, error) {
-				return c.c.PostForm(c.p.url+"/checkout", url.Values{"payment_method": {"Cash"}})
+				return c.c.PostForm(c.p.URL+"/checkout", url.Values{"payment_method": {"Cash"}})
 			},
 		} {
 			begun := time.Now()

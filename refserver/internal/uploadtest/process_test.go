@@ -3,56 +3,20 @@
 package uploadtest
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/returnkit/returnkit/internal/testreq"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 )
 
-var (
-	buildOnce sync.Once
-	buildPath string
-	buildErr  error
-)
-
-// shopBinary builds the shop once.
-func shopBinary(t *testing.T) string {
-	t.Helper()
-	buildOnce.Do(func() {
-		var dir string
-		if dir, buildErr = os.MkdirTemp("", "returnkit-upload-"); buildErr != nil {
-			return
-		}
-		buildPath = filepath.Join(dir, "refserver")
-		if out, err := exec.Command("go", "build", "-o", buildPath, "../..").CombinedOutput(); err != nil {
-			buildErr = fmt.Errorf("%w\n%s", err, out)
-		}
-	})
-	if buildErr != nil {
-		t.Fatal(buildErr)
-	}
-	return buildPath
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if buildPath != "" {
-		_ = os.RemoveAll(filepath.Dir(buildPath))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { process.Main(m) }
 
 // container is how much memory the compose files give the shop, and goLimit
 // what package memory makes of it.
@@ -61,20 +25,13 @@ const (
 	goLimit   = container / 100 * 85
 )
 
-// process is a shop in a process of its own.
-type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	pid  int // of the shop
-	dir  string
-	url  string
-	done chan struct{}
-
-	mu  sync.Mutex
-	log bytes.Buffer
+// shop is a shop in a process of its own.
+type shop struct {
+	*process.Process
+	t   *testing.T
+	pid int // of the shop
+	dir string
 }
-
-var address = regexp.MustCompile(`http://[0-9.:]+`)
 
 // room is how much the attacks have on disk at a time, with as much again.
 const room = 3 << 30
@@ -101,15 +58,14 @@ func dataDir(t *testing.T) string {
 }
 
 // launch starts a shop.
-func launch(t *testing.T, settings ...string) *process {
+func launch(t *testing.T, settings ...string) *shop {
 	t.Helper()
 	dir := dataDir(t)
-	cmd := exec.Command(shopBinary(t), "--env-file", filepath.Join(dir, "none"))
+	cmd := exec.Command(process.Binary(t), "--env-file", filepath.Join(dir, "none"))
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, fmt.Sprintf("GOMEMLIMIT=%d", goLimit)},
 		append(settingsIn(dir), settings...)...)
-	p := start(t, dir, cmd)
-	p.pid = cmd.Process.Pid
-	return p
+	p := process.Start(t, cmd).MustOpen()
+	return &shop{Process: p, t: t, pid: p.ID(), dir: dir}
 }
 
 // settingsIn are the settings of a shop that keeps its data below dir, and has nowhere else
@@ -121,72 +77,12 @@ func settingsIn(dir string) []string {
 	}
 }
 
-// start starts a command that runs the shop and waits for the address that it prints.
-func start(t *testing.T, dir string, cmd *exec.Cmd) *process {
-	t.Helper()
-	p := &process{t: t, cmd: cmd, dir: dir, done: make(chan struct{})}
-	p.cmd.Stdout = p
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	found := make(chan string, 1)
-	go func() {
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			if url := address.FindString(lines.Text()); url != "" {
-				select {
-				case found <- url:
-				default: // the first is it
-				}
-			}
-			_, _ = p.Write(append(lines.Bytes(), '\n'))
-		}
-		_ = p.cmd.Wait() // how it ended is seen in what it answers
-		close(p.done)
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-p.done:
-		case <-time.After(testreq.Patience(t)):
-			_ = p.cmd.Process.Kill()
-			<-p.done
-		}
-	})
-	select {
-	case p.url = <-found:
-	case <-p.done:
-		t.Fatalf("it stopped\n%s", p.tail())
-	case <-time.After(testreq.Patience(t)):
-		t.Fatalf("it printed no address\n%s", p.tail())
-	}
-	return p
-}
-
-// Write keeps what the process prints.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
-}
-
-func (p *process) tail() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	b := p.log.Bytes()
-	return string(b[max(0, len(b)-8000):])
-}
-
 // peak is the most memory the process has held since reset, in bytes.
-func (p *process) peak() int64 {
+func (p *shop) peak() int64 {
 	p.t.Helper()
 	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
-		p.t.Fatalf("the shop is gone: %v\n%s", err, p.tail())
+		p.t.Fatalf("the shop is gone: %v\n%s", err, p.Tail())
 	}
 	defer status.Close()
 	text, err := io.ReadAll(status)
@@ -202,11 +98,11 @@ func (p *process) peak() int64 {
 			return n << 10
 		}
 	}
-	p.t.Fatalf("the shop has ended\n%s", p.tail())
+	p.t.Fatalf("the shop has ended\n%s", p.Tail())
 	return 0
 }
 
 // reset has peak count from now on, where the kernel lets it.
-func (p *process) reset() {
+func (p *shop) reset() {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0)
 }

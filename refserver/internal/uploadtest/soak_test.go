@@ -24,6 +24,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 )
 
 // sample is what the shop holds at an instant.
@@ -35,8 +36,8 @@ type sample struct {
 }
 
 // look asks the shop's own metrics.
-func (p *process) look(since time.Time) (sample, error) {
-	res, err := http.Get(p.url + "/metrics")
+func (p *shop) look(since time.Time) (sample, error) {
+	res, err := http.Get(p.URL + "/metrics")
 	if err != nil {
 		return sample{}, err
 	}
@@ -93,7 +94,7 @@ func soakFor(t *testing.T) (lasts time.Duration, long bool) {
 
 // soak is a shop in use, by people who do not always behave.
 type soak struct {
-	p       *process
+	p       *shop
 	ctx     context.Context
 	admin   *client.Client
 	product int64
@@ -109,15 +110,15 @@ func TestASoakLeaksNothing(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/uploadtest/")
 	lasts, long := soakFor(t)
 	dir := dataDir(t)
-	provider := start(t, dir, exec.Command(shopBinary(t), "paysim", "--addr", "127.0.0.1:0",
-		"--ledger", filepath.Join(dir, "ledger.jsonl"), "--env-file", filepath.Join(dir, "none")))
+	provider := process.Start(t, exec.Command(process.Binary(t), "paysim", "--addr", "127.0.0.1:0",
+		"--ledger", filepath.Join(dir, "ledger.jsonl"), "--env-file", filepath.Join(dir, "none"))).MustOpen()
 	s := &soak{
-		p:     launch(t, "PAYMENT_PROVIDER_URL="+provider.url, "TRUSTED_PROXIES=127.0.0.1"),
+		p:     launch(t, "PAYMENT_PROVIDER_URL="+provider.URL, "TRUSTED_PROXIES=127.0.0.1"),
 		photo: progressive(800, 600, 2),
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), lasts+testreq.Patience(t))
 	defer cancel()
-	s.ctx, s.admin = ctx, client.New(s.p.url, testreq.Patience(t))
+	s.ctx, s.admin = ctx, client.New(s.p.URL, testreq.Patience(t))
 	if err := s.admin.SignIn(ctx, "super_admin", "super_admin_92587"); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func TestASoakLeaksNothing(t *testing.T) {
 		now, err := s.p.look(begun)
 		return err == nil && now.goroutines <= quiet.goroutines+10
 	})
-	if log := s.p.tail(); strings.Contains(log, "panic") {
+	if log := s.p.Tail(); strings.Contains(log, "panic") {
 		t.Errorf("it panicked:\n%s", log)
 	}
 }
@@ -251,7 +252,7 @@ func (s *soak) excuse(t *testing.T, err error) {
 }
 
 func (s *soak) register(name string) (*client.Client, error) {
-	c := client.New(s.p.url, testreq.Patience(s.p.t))
+	c := client.New(s.p.URL, testreq.Patience(s.p.t))
 	err := c.Register(s.ctx, name, "correct horse battery")
 	if err == nil {
 		err = c.SignIn(s.ctx, name, "correct horse battery")
@@ -314,7 +315,7 @@ func (s *soak) lookAround(who *client.Client, _ int) error {
 func (s *soak) misbehave(who *client.Client, n int) error {
 	// From an address of its own, or the failures would count against all.
 	const elsewhere = "203.0.113.66"
-	stranger := client.New(s.p.url, testreq.Patience(s.p.t))
+	stranger := client.New(s.p.URL, testreq.Patience(s.p.t))
 	defer stranger.Leave()
 	guess := url.Values{"username": {fmt.Sprint("guess", n)}, "password": {"wrong"}}
 	a, err := stranger.Form(s.ctx, "/login", guess, "X-Forwarded-For", elsewhere)
@@ -331,7 +332,7 @@ func (s *soak) misbehave(who *client.Client, n int) error {
 	defer leave()
 	// Whatever comes of it: the sender is gone.
 	_, _ = who.Do(ctx, http.MethodPost, "/returns/request", kind, append(half, make([]byte, 8<<20)...))
-	conn, err := (&net.Dialer{}).DialContext(s.ctx, "tcp", strings.TrimPrefix(s.p.url, "http://"))
+	conn, err := (&net.Dialer{}).DialContext(s.ctx, "tcp", strings.TrimPrefix(s.p.URL, "http://"))
 	if err != nil {
 		return err
 	}

@@ -1,106 +1,42 @@
 package browsertest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 	"github.com/returnkit/returnkit/refserver/internal/load"
-	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
-// program is a process of the shop's program.
-type program struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	url string // that it prints
-
-	out, err written
-}
-
-// written is what a program writes, safe to read while it runs.
-type written struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (w *written) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.all.Write(b)
-}
-
-func (w *written) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.all.String()
-}
-
-func (p *program) said() string { return p.out.String() + p.err.String() }
-
-// build builds the program.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "refserver.bin")
-	if out, err := exec.Command("go", "build", "-o", path, "../../..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
+func TestMain(m *testing.M) { process.Main(m) }
 
 // run starts the program, and stops it with the test.
-func run(t *testing.T, bin string, settings []string, args ...string) *program {
+func run(t *testing.T, settings []string, args ...string) *process.Process {
 	t.Helper()
-	p := &program{t: t}
 	dir := t.TempDir()
-	p.cmd = exec.Command(bin, args...)
-	p.cmd.Dir = dir
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DATA_DIR=" + dir, "PORT=0"}, settings...)
-	p.cmd.Stdout, p.cmd.Stderr = io.MultiWriter(&p.out, testlog.File(t)), &p.err
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = p.cmd.Wait()
-	})
-	return p
-}
-
-var printedAddress = regexp.MustCompile(`http://[0-9A-Za-z.]+:\d+`)
-
-// open waits for the address that a server prints.
-func (p *program) open() *program {
-	p.t.Helper()
-	testreq.Until(p.t, "the address of "+strings.Join(p.cmd.Args[1:], " "), func() bool {
-		p.url = printedAddress.FindString(p.said())
-		return p.url != ""
-	})
-	return p
+	cmd := exec.Command(process.Binary(t), args...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "DATA_DIR=" + dir, "PORT=0"}, settings...)
+	return process.Start(t, cmd)
 }
 
 // ends waits until the program has ended by itself, well.
-func (p *program) ends() {
-	p.t.Helper()
-	if err := p.cmd.Wait(); err != nil {
-		p.t.Fatalf("%s: %v\n%s", strings.Join(p.cmd.Args[1:], " "), err, p.said())
+func ends(t *testing.T, p *process.Process) {
+	t.Helper()
+	if err := p.Wait(); err != nil {
+		t.Fatalf("%s: %v\n%s", p, err, p.Output())
 	}
-	p.t.Log(p.said())
+	t.Log(p.Output())
 }
 
 // loadCommands are the commands of the runbook's demo that drive the shop.
@@ -143,27 +79,29 @@ func TestTheDemo(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/browsertest/")
 	d := newDemo(t)
 	d.promote("kim")
-	d.preset(0, "--rate", "30", "--users", "40", "--duration", "4s").ends()
+	ends(t, d.preset(0, "--rate", "30", "--users", "40", "--duration", "4s"))
 	d.tile("A.1", "fulfilled")
 	page := d.receive()
 	// So long that a slow machine, too, opens the page and sends the form while the provider is silent.
 	failure := d.preset(1, "--rate", "30", "--users", "60", "--duration", "70s", "--outage", "45s")
-	testreq.Until(t, "the prompt", func() bool { return strings.Contains(failure.said(), "now refund "+load.DemoRMA) })
-	if !strings.Contains(failure.said(), d.shop.url+page) {
-		t.Errorf("the prompt does not name the page %s:\n%s", page, failure.said())
+	testreq.Until(t, "the prompt", func() bool {
+		return strings.Contains(failure.Output(), "now refund "+load.DemoRMA)
+	})
+	if !strings.Contains(failure.Output(), d.shop.URL+page) {
+		t.Errorf("the prompt does not name the page %s:\n%s", page, failure.Output())
 	}
 	d.untilDown()
 	d.refund(page)
 	d.see("it waits for the provider")
 	d.shot("refund-pending")
-	failure.ends()
+	ends(t, failure)
 	d.retry(page)
 	d.tile("A.1", "fulfilled")
 	performance := d.preset(2, "--rate", "250", "--users", "120", "--duration", "4s")
-	if err := performance.cmd.Wait(); d.full && err != nil {
+	if err := performance.Wait(); d.full && err != nil {
 		t.Errorf("the performance load: %v", err)
 	}
-	t.Log(performance.said())
+	t.Log(performance.Output())
 	d.tile("A.1", "fulfilled")
 	if d.full {
 		d.tile("P.1", "fulfilled")
@@ -183,23 +121,22 @@ func TestTheDemo(t *testing.T) {
 // demo is the shop of the demo with who shows it.
 type demo struct {
 	*tab
-	bin            string
 	commands       [][]string
 	full           bool
-	provider, shop *program
+	provider, shop *process.Process
 	admin          *client.Client
 }
 
 func newDemo(t *testing.T) *demo {
 	t.Helper()
 	browser := newBrowser(t)
-	d := &demo{bin: build(t), commands: loadCommands(t), full: os.Getenv("DEMO") == "full"}
-	d.provider = run(t, d.bin, nil, "paysim", "--addr", "127.0.0.1:0").open()
+	d := &demo{commands: loadCommands(t), full: os.Getenv("DEMO") == "full"}
+	d.provider = run(t, nil, "paysim", "--addr", "127.0.0.1:0").MustOpen()
 	d.shop = run(
-		t, d.bin, []string{"PAYMENT_PROVIDER_URL=" + d.provider.url, "CHECKOUT_PAYMENT_WAIT=25ms", "HOST=127.0.0.1"},
-	).open()
-	d.tab = browser.open(t, d.shop.url, 1280, 900, "demo")
-	d.admin = client.New(d.shop.url, testreq.Patience(t))
+		t, []string{"PAYMENT_PROVIDER_URL=" + d.provider.URL, "CHECKOUT_PAYMENT_WAIT=25ms", "HOST=127.0.0.1"},
+	).MustOpen()
+	d.tab = browser.open(t, d.shop.URL, 1280, 900, "demo")
+	d.admin = client.New(d.shop.URL, testreq.Patience(t))
 	if err := d.admin.SignIn(t.Context(), "super_admin", "super_admin_92587"); err != nil {
 		t.Fatal(err)
 	}
@@ -207,14 +144,14 @@ func newDemo(t *testing.T) *demo {
 }
 
 // preset starts a command of the runbook's demo; in the short form with flags that make it small.
-func (d *demo) preset(i int, short ...string) *program {
+func (d *demo) preset(i int, short ...string) *process.Process {
 	d.t.Helper()
 	args := slices.Clone(d.commands[i])
 	if !d.full {
 		args = append(args, short...)
 	}
-	args = append(args, "--url", d.shop.url, "--report", "report.html")
-	return run(d.t, d.bin, []string{"PAYMENT_PROVIDER_URL=" + d.provider.url}, args...)
+	args = append(args, "--url", d.shop.URL, "--report", "report.html")
+	return run(d.t, []string{"PAYMENT_PROVIDER_URL=" + d.provider.URL}, args...)
 }
 
 // promote registers somebody, gives them the role of an admin on the page of the users, and
@@ -222,7 +159,7 @@ func (d *demo) preset(i int, short ...string) *program {
 func (d *demo) promote(name string) {
 	d.t.Helper()
 	const password = "kim-of-the-demo"
-	if err := client.New(d.shop.url, testreq.Patience(d.t)).Register(d.t.Context(), name, password); err != nil {
+	if err := client.New(d.shop.URL, testreq.Patience(d.t)).Register(d.t.Context(), name, password); err != nil {
 		d.t.Fatal(err)
 	}
 	d.signIn("super_admin", "super_admin_92587")
@@ -300,7 +237,7 @@ func (d *demo) hasLogged(page string) {
 	requests := map[string]bool{}
 	for _, message := range []string{"Refund attempt failed via circuit breaker", "Refund failed for return " + id} {
 		found := false
-		for line := range strings.Lines(d.shop.said()) {
+		for line := range strings.Lines(d.shop.Output()) {
 			var l struct {
 				Level, Message, Path, Method string
 				Request                      string `json:"request_id"`
@@ -383,7 +320,7 @@ func (d *demo) hasCounted() {
 // hasPaidOnce requires one refund of the demo's order in the provider's ledger.
 func (d *demo) hasPaidOnce() {
 	d.t.Helper()
-	ledger, err := client.ReadLedger(d.t.Context(), d.provider.url)
+	ledger, err := client.ReadLedger(d.t.Context(), d.provider.URL)
 	if err != nil {
 		d.t.Fatal(err)
 	}

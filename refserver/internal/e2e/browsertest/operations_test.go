@@ -17,10 +17,10 @@ import (
 // export that the kill cut off is finished.
 func TestScenariosAreRunFromTheDeskAndOutliveAKill(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/browsertest/")
-	browser, bin := newBrowser(t), build(t)
+	browser := newBrowser(t)
 	data := "DATA_DIR=" + t.TempDir()
-	shop := run(t, bin, []string{data}).open()
-	b := browser.open(t, shop.url, 1280, 900, "operations")
+	shop := run(t, []string{data}).MustOpen()
+	b := browser.open(t, shop.URL, 1280, 900, "operations")
 	b.signIn("super_admin", "super_admin_92587")
 	b.visit("/admin/scenarios")
 	b.see("not yet")
@@ -44,12 +44,9 @@ func TestScenariosAreRunFromTheDeskAndOutliveAKill(t *testing.T) {
 	b.scenario("T.1")
 	id := evaluate[string](b, `location.pathname.split("/").pop()`)
 	b.untilSeen("T.1 is running")
-	if err := shop.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = shop.cmd.Wait() // killed, as it should be
-	shop = run(t, bin, []string{data}).open()
-	admin := client.New(shop.url, testreq.Patience(t))
+	shop.Kill()
+	shop = run(t, []string{data}).MustOpen()
+	admin := client.New(shop.URL, testreq.Patience(t))
 	testreq.UntilEvery(t, 200*time.Millisecond, "a shop that lets its admin in", func() bool {
 		return admin.SignIn(t.Context(), "super_admin", "super_admin_92587") == nil // 503 while it starts
 	})
@@ -64,7 +61,7 @@ func TestScenariosAreRunFromTheDeskAndOutliveAKill(t *testing.T) {
 	if last.State != "interrupted" || last.Percent != 0 || !strings.Contains(last.Message, "Start it again") {
 		t.Errorf("it ended %+v", last)
 	}
-	b = browser.open(t, shop.url, 390, 844, "operations-phone")
+	b = browser.open(t, shop.URL, 390, 844, "operations-phone")
 	b.signIn("super_admin", "super_admin_92587")
 	for _, path := range []string{"/admin/operations", "/admin/scenarios", "/admin/operations/" + id} {
 		b.visit(path)

@@ -56,7 +56,7 @@ func TestTheServerIsKilledInTheMiddleOfSplitRefundsAndCheckoutsWithStoreCredit(t
 				w.underWay()
 			}
 			<-time.NewTimer(time.Duration(random.IntN(300)) * time.Millisecond).C
-			server.kill()
+			server.Kill()
 			cancel()
 			busy.Wait()
 			w.faults(`{}`)
@@ -68,7 +68,7 @@ func TestTheServerIsKilledInTheMiddleOfSplitRefundsAndCheckoutsWithStoreCredit(t
 		server := w.shop()
 		w.finish(server)
 		w.until("settled", "SELECT id FROM ?(rk)orders WHERE status IN ('submitted', 'queued')")
-		server.stop()
+		server.Stop()
 		t.Logf("%d kills in %s: %d with a refund under way, %d with one half of it paid, %d with an order submitted",
 			kills, time.Since(started).Round(time.Second), hit.refunds, hit.halves, hit.checkouts)
 		if kills >= 10 && min(hit.refunds, hit.halves, hit.checkouts) == 0 {

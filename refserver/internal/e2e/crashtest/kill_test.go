@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 )
 
 // losing is a provider that loses 40 % of its answers to refunds, half of
@@ -69,14 +70,14 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 			case <-timer.C:
 			case <-asked:
 			}
-			server.kill()
+			server.Kill()
 			cancel()
 			<-asked
 			w.faults(`{}`)
 		}
 		server := w.shop()
 		w.finish(server)
-		server.stop()
+		server.Stop()
 		t.Logf("%d kills in %s", kills, time.Since(started).Round(time.Second))
 		w.verdict()
 	})
@@ -89,17 +90,17 @@ func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
 	first, second := w.shop(), w.shop()
 	admin := w.staff(first)
 	w.approved(admin, 20)
-	refundAll(t.Context(), w.cases, admin, admin.At(second.url))
+	refundAll(t.Context(), w.cases, admin, admin.At(second.URL))
 	w.finish(first)
-	first.stop()
-	second.stop()
+	first.Stop()
+	second.Stop()
 	w.verdict()
 }
 
 // frozen is a server that was stopped in the middle of its calls, and what was
 // asked of it: closed when nobody waits for an answer any more.
 type frozen struct {
-	*process
+	*process.Process
 	admin *client.Client
 	asked chan struct{}
 	cases []string
@@ -109,8 +110,8 @@ type frozen struct {
 // faults, and frees the provider from them.
 func (w *world) freeze(faults string) frozen {
 	w.t.Helper()
-	f := frozen{process: w.shop()}
-	f.admin = w.staff(f.process)
+	f := frozen{Process: w.shop()}
+	f.admin = w.staff(f.Process)
 	for try := 0; w.inFlight() == 0; try++ {
 		if try == 20 {
 			w.t.Fatal("no refund was caught in the middle of its call")
@@ -132,9 +133,9 @@ func (w *world) freeze(faults string) frozen {
 			return nil
 		})
 		cancel()
-		f.signal(syscall.SIGSTOP)
+		f.Signal(syscall.SIGSTOP)
 		if err != nil || w.inFlight() == 0 { // over before it was frozen
-			f.signal(syscall.SIGCONT)
+			f.Signal(syscall.SIGCONT)
 			<-f.asked
 		}
 		w.faults(`{}`)
@@ -147,9 +148,9 @@ func (w *world) freeze(faults string) frozen {
 func (f frozen) goOn(w *world) {
 	w.t.Helper()
 	before := w.versions()
-	f.signal(syscall.SIGCONT)
+	f.Signal(syscall.SIGCONT)
 	<-f.asked
-	f.stop()
+	f.Stop()
 	if after := w.versions(); !slices.Equal(before, after) {
 		w.t.Errorf("after the frozen server continued:\n got %v\nwant %v", after, before)
 	}
@@ -157,7 +158,7 @@ func (f frozen) goOn(w *world) {
 
 func (w *world) faults(plan string) {
 	w.t.Helper()
-	if err := client.SetFaults(w.t.Context(), w.provider.url, plan); err != nil {
+	if err := client.SetFaults(w.t.Context(), w.provider.URL, plan); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -172,7 +173,7 @@ func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 	other := w.shop()
 	w.finish(other) // only when the leases of the frozen one have run out
 	frozen.goOn(w)
-	other.stop()
+	other.Stop()
 	w.verdict()
 }
 
@@ -193,7 +194,7 @@ func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
 		"SELECT r.id FROM ?(rk)refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM "+
 			"?(rk)refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)",
 	)
-	other.stop()
+	other.Stop()
 
 	w.exec("UPDATE ?(rk)refunds SET next_at = now() + interval '1 hour'") // nobody has a reason to touch them
 	frozen.goOn(w)
@@ -201,6 +202,6 @@ func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
 	w.faults(`{}`)
 	last := w.shop()
 	w.finish(last)
-	last.stop()
+	last.Stop()
 	w.verdict()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 )
 
 // rows reads a column of text.
@@ -112,21 +113,21 @@ func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 		)
 	}
 	w.finish(server)
-	server.stop()
+	server.Stop()
 	w.verdict()
 }
 
 // healthy waits until the server's database answers.
-func (w *world) healthy(p *process) {
+func (w *world) healthy(p *process.Process) {
 	w.t.Helper()
 	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	err := client.Until(ctx, 20*time.Millisecond, func(ctx context.Context) error {
-		_, err := client.New(p.url, 5*time.Second).Call(ctx, "/health/ready", nil, nil)
+		_, err := client.New(p.URL, 5*time.Second).Call(ctx, "/health/ready", nil, nil)
 		return err
 	})
 	if err != nil {
-		w.t.Fatalf("%v\n%s", err, p.tail())
+		w.t.Fatalf("%v\n%s", err, p.Tail())
 	}
 }
 

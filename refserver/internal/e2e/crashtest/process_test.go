@@ -1,17 +1,12 @@
 package crashtest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,6 +16,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/invariants"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -30,133 +26,24 @@ func crashes(t testing.TB, short int) int {
 	return int(testreq.Number(t, "CRASHES", int64(short)))
 }
 
-var (
-	buildOnce sync.Once
-	buildPath string
-	buildErr  error
-)
-
-// binary builds the server once.
-func binary(t testing.TB) string {
-	t.Helper()
-	buildOnce.Do(func() {
-		var dir string
-		if dir, buildErr = os.MkdirTemp("", "returnkit-crash-"); buildErr != nil {
-			return
-		}
-		buildPath = filepath.Join(dir, "refserver")
-		if out, err := exec.Command("go", "build", "-o", buildPath, "../../..").CombinedOutput(); err != nil {
-			buildErr = fmt.Errorf("%w\n%s", err, out)
-		}
-	})
-	if buildErr != nil {
-		t.Fatal(buildErr)
-	}
-	return buildPath
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if buildPath != "" {
-		_ = os.RemoveAll(filepath.Dir(buildPath))
-	}
-	os.Exit(code)
-}
-
-// process is one process of ours.
-type process struct {
-	t    testing.TB
-	cmd  *exec.Cmd
-	url  string
-	done chan struct{}
-
-	mu  sync.Mutex
-	out bytes.Buffer // the end of what it printed
-}
-
-var address = regexp.MustCompile(`http://[0-9A-Za-z.\[\]:]+`)
+func TestMain(m *testing.M) { process.Main(m) }
 
 // launch starts the server with a command and settings and waits for the
-// address it prints; nil when it ended before.
-func launch(t testing.TB, dir string, args []string, settings ...string) *process {
+// address it prints; nil when it ended before. It is killed with the test.
+func launch(t testing.TB, dir string, args []string, settings ...string) *process.Process {
 	t.Helper()
-	p := &process{t: t, done: make(chan struct{})}
-	p.cmd = exec.Command(binary(t), append(args, "--env-file", filepath.Join(dir, "no.env"))...)
-	p.cmd.Env = append(
-		[]string{
-			"PATH=" + os.Getenv("PATH"),
-			"HOME=" + dir,
-			"PORT=0",
-			"HOST=127.0.0.1",
-			"LOG_LEVEL=" + testlog.Level("warn"),
-		},
-		settings...)
-	p.cmd.Dir = dir
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.cmd.Stdout = io.MultiWriter(p, testlog.File(t)) // the log; what is printed at the start goes to stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	found := make(chan string, 1)
-	go func() {
-		lines := bufio.NewReader(stderr)
-		for {
-			line, err := lines.ReadString('\n')
-			_, _ = p.Write([]byte(line))
-			if url := address.FindString(line); url != "" {
-				select {
-				case found <- url:
-				default:
-				}
-			}
-			if err != nil {
-				_, _ = io.Copy(p, lines)
-				_ = p.cmd.Wait() // killed, as it should be
-				close(p.done)
-				return
-			}
-		}
-	}()
-	t.Cleanup(p.kill)
-	select {
-	case p.url = <-found:
-	case <-p.done:
+	cmd := exec.Command(process.Binary(t), append(args, "--env-file", filepath.Join(dir, "no.env"))...)
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PORT=0", "HOST=127.0.0.1", "LOG_LEVEL=" + testlog.Level("warn"),
+	}, settings...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p := process.Start(t, cmd)
+	t.Cleanup(p.Kill)
+	if !p.Open() {
 		return nil
-	case <-time.After(testreq.Patience(t)):
-		t.Fatalf("it printed no address\n%s", p.tail())
 	}
 	return p
-}
-
-// Write keeps the end of what the process prints.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.out.Len() > 64<<10 {
-		p.out.Reset()
-	}
-	return p.out.Write(b)
-}
-
-func (p *process) tail() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
-}
-
-func (p *process) signal(s syscall.Signal) {
-	// A process that has ended can't be signalled, and need not be.
-	_ = p.cmd.Process.Signal(s)
-}
-
-// kill is kill -9.
-func (p *process) kill() {
-	p.signal(syscall.SIGKILL)
-	<-p.done
 }
 
 // world is a shop's surroundings that outlive its processes: the database, the
@@ -165,7 +52,7 @@ type world struct {
 	t            testing.TB
 	dir          string
 	settings     []string
-	provider     *process
+	provider     *process.Process
 	database     sqlstore.Config
 	reader       *sqlstore.DB   // see rows
 	admin, buyer *client.Client // at no address in particular
@@ -193,7 +80,7 @@ func newWorldWith(t testing.TB, url string, provider ...string) *world {
 		"DATA_DIR=" + filepath.Join(
 			dir,
 			"data",
-		), "PAYMENT_PROVIDER_URL=" + w.provider.url, "PAYMENT_PROVIDER_TIMEOUT=200ms",
+		), "PAYMENT_PROVIDER_URL=" + w.provider.URL, "PAYMENT_PROVIDER_TIMEOUT=200ms",
 		"BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
 	}
 	if url != "" {
@@ -203,11 +90,11 @@ func newWorldWith(t testing.TB, url string, provider ...string) *world {
 }
 
 // shop starts a server on the world and waits until it is ready.
-func (w *world) shop() *process {
+func (w *world) shop() *process.Process {
 	w.t.Helper()
 	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
-	var p *process
+	var p *process.Process
 	err := client.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
 		if p = launch(w.t, w.dir, []string{"serve"}, w.settings...); p == nil {
 			return fmt.Errorf("the server ended while it started")
@@ -218,20 +105,20 @@ func (w *world) shop() *process {
 		w.t.Fatal(err)
 	}
 	err = client.Until(ctx, 20*time.Millisecond, func(ctx context.Context) error {
-		_, err := client.New(p.url, 2*time.Second).Call(ctx, "/health/ready", nil, nil)
+		_, err := client.New(p.URL, 2*time.Second).Call(ctx, "/health/ready", nil, nil)
 		return err
 	})
 	if err != nil {
-		w.t.Fatalf("%v\n%s", err, p.tail())
+		w.t.Fatalf("%v\n%s", err, p.Tail())
 	}
 	return p
 }
 
 // staff is the super admin at a server.
-func (w *world) staff(p *process) *client.Client {
+func (w *world) staff(p *process.Process) *client.Client {
 	w.t.Helper()
 	if w.admin == nil {
-		w.admin = client.New(p.url, time.Minute)
+		w.admin = client.New(p.URL, time.Minute)
 		err := w.admin.SignIn(w.t.Context(), "super_admin", "super_admin_92587")
 		if err != nil {
 			w.t.Fatal(err)
@@ -245,7 +132,7 @@ func (w *world) staff(p *process) *client.Client {
 		}
 		w.product = product
 	}
-	return w.admin.At(p.url)
+	return w.admin.At(p.URL)
 }
 
 // approved makes n cases of one unit each, bought by card and approved.
@@ -316,7 +203,7 @@ func refundAll(ctx context.Context, cases []string, at ...*client.Client) {
 
 // finish waits until every case is refunded, asking again as staff would, and
 // its units are back on the shelf.
-func (w *world) finish(p *process) {
+func (w *world) finish(p *process.Process) {
 	w.t.Helper()
 	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
@@ -338,7 +225,7 @@ func (w *world) finish(p *process) {
 		return fmt.Errorf("%d of %d cases are not refunded, such as %s", len(open), len(w.cases), open[0])
 	})
 	if err != nil {
-		w.t.Errorf("%v\n%s", err, p.tail()) // the audit says what is wrong
+		w.t.Errorf("%v\n%s", err, p.Tail()) // the audit says what is wrong
 		return
 	}
 	// A case is refunded before its units are back on the shelf. Where the
@@ -349,7 +236,7 @@ func (w *world) finish(p *process) {
 // verdict audits the database and the provider's ledger. The shop has stopped.
 func (w *world) verdict() {
 	w.t.Helper()
-	ledger, err := client.ReadLedger(w.t.Context(), w.provider.url)
+	ledger, err := client.ReadLedger(w.t.Context(), w.provider.URL)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -381,16 +268,4 @@ func (w *world) verdict() {
 		restocks,
 		len(found),
 	)
-}
-
-// stop ends a server the polite way.
-func (p *process) stop() {
-	p.t.Helper()
-	p.signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-	case <-time.After(testreq.Patience(p.t)):
-		p.t.Errorf("the server did not stop\n%s", strings.TrimSpace(p.tail()))
-		p.kill()
-	}
 }

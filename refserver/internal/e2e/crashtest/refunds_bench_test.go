@@ -42,7 +42,7 @@ func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	b.StopTimer()
 	rate := float64(b.N) / b.Elapsed().Seconds()
 	b.ReportMetric(rate, "refunds/s")
-	server.stop()
+	server.Stop()
 	w.verdict()
 	if tps := pgbench(b); tps > 0 && b.N > 1 {
 		b.ReportMetric(tps, "pgbench-tps")
