@@ -211,7 +211,36 @@ func (s *Service) withoutCredit(r CheckoutRequest, total money.Money) (tender, e
 	case r.noCard() && !total.IsZero():
 		return tender{}, errNoToken
 	}
-	return tender{method: r.Method}, nil
+	return tender{method: r.Method}, s.carried(r.Method, total)
+}
+
+// carried refuses a total that the provider's unit can't express, such as 4.936 KWD.
+// One beyond the provider's smallest or largest charge is the provider's to refuse.
+func (s *Service) carried(m payment.Method, total money.Money) error {
+	if total.IsZero() || m == payment.Cash {
+		return nil
+	}
+	below, above, ok := payment.Chargeable(s.cfg.Gateway, total.Minor(), total.Currency())
+	if ok && (below == total.Minor() || below == 0 || above == 0) {
+		return nil
+	}
+	return notChargeable("payment_method", fmt.Sprintf("%s can't be charged by %s", total, m), total.Currency(),
+		below, above)
+}
+
+// notChargeable is the refusal of an amount that the provider can't charge; below and
+// above are the nearest that it can, 0 where there is none.
+func notChargeable(field, message string, c money.Currency, below, above int64) *Error {
+	e := &Error{Code: CodeAmountNotChargeable, Field: field, Message: message}
+	for _, amount := range []int64{below, above} {
+		if amount > 0 && (len(e.Nearest) == 0 || e.Nearest[0].Minor() != amount) {
+			e.Nearest = append(e.Nearest, money.New(amount, c))
+		}
+	}
+	for i, m := range e.Nearest {
+		e.Message += []string{"; the nearest amounts that can be are ", " and "}[min(i, 1)] + m.String()
+	}
+	return e
 }
 
 // CreditTooLow is the refusal of an order that store credit was to pay more of
@@ -225,7 +254,10 @@ func CreditTooLow(wanted, can int64, c money.Currency) error {
 // chargeable returns how much of the store credit is used so that the provider
 // can charge the rest: not more than used, and less by as little as possible.
 func (s *Service) chargeable(r CheckoutRequest, total money.Money, used, have int64) (int64, error) {
-	if used == 0 || r.Method == payment.Cash {
+	if used == 0 {
+		return 0, s.carried(r.Method, total)
+	}
+	if r.Method == payment.Cash {
 		return used, nil
 	}
 	c, rest := total.Currency(), total.Minor()-used
@@ -233,17 +265,8 @@ func (s *Service) chargeable(r CheckoutRequest, total money.Money, used, have in
 	if ok && above > 0 && above <= total.Minor() {
 		return total.Minor() - above, nil
 	}
-	e := &Error{Code: CodeAmountNotChargeable, Field: "store_credit"}
-	for _, amount := range []int64{below, above} {
-		if ok && amount > 0 && (len(e.Nearest) == 0 || e.Nearest[0].Minor() != amount) {
-			e.Nearest = append(e.Nearest, money.New(amount, c))
-		}
-	}
-	e.Message = fmt.Sprintf("with %s of store credit %s is left, which can't be charged by %s", money.New(used, c),
-		money.New(rest, c), r.Method)
-	for i, m := range e.Nearest {
-		e.Message += []string{"; the nearest amounts that can be are ", " and "}[min(i, 1)] + m.String()
-	}
+	e := notChargeable("store_credit", fmt.Sprintf("with %s of store credit %s is left, which can't be charged by %s",
+		money.New(used, c), money.New(rest, c), r.Method), c, below, above)
 	if have >= total.Minor() {
 		e.Message += fmt.Sprintf("; %s of store credit would pay it all", total)
 	}

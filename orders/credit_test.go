@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -222,6 +223,61 @@ func TestWhatIsLeftToTheCardCanBeCharged(t *testing.T) {
 		}
 		s.left(500)
 	})
+}
+
+// tens is a provider whose unit is ten of our minor units, and which charges 50 at least.
+type tens struct{ *orderstest.Gateway }
+
+func (tens) Chargeable(amount int64, _ money.Currency) (below, above int64, ok bool) {
+	if amount < 50 {
+		return 0, 50, true
+	}
+	return amount - amount%10, amount + (10-amount%10)%10, true
+}
+
+// TestATotalThatTheProvidersUnitCantExpressIsNotOrdered, with and without store credit,
+// and none of it is committed; cash pays it, and a limit is the provider's to refuse.
+func TestATotalThatTheProvidersUnitCantExpressIsNotOrdered(t *testing.T) {
+	type request = orders.CheckoutRequest
+	card := request{Method: payment.Card, Token: orderstest.TokenPays}
+	none := card
+	none.AllCredit = true
+	for _, c := range []struct {
+		name    string
+		price   int64
+		request request
+		refused bool
+	}{
+		{"by card", 1006, card, true},
+		{"by card, without store credit to use", 1006, none, true},
+		{"by cash", 1006, request{Method: payment.Cash}, false},
+		{"by card, on its grid", 1010, card, false},
+		{"by card, below the smallest charge", 46, card, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openCredit(t, 0, func(c *orders.Config) { c.Gateway = tens{c.Gateway.(*orderstest.Gateway)} })
+			_, err := s.SaveProduct(t.Context(), s.mouse.ID, staff, func(p *orders.Product) error {
+				p.Price = c.price
+				return nil
+			})
+			must(t, err)
+			s.mice(1)
+			c.request.Customer = ann
+			_, err = s.Checkout(t.Context(), c.request)
+			if !c.refused {
+				must(t, err)
+				return
+			}
+			var refused *orders.Error
+			if !errors.As(err, &refused) || refused.Code != orders.CodeAmountNotChargeable ||
+				!slices.Equal(refused.Nearest, []money.Money{usd(1000), usd(1010)}) {
+				t.Fatalf("%v", err)
+			}
+			if list, n, err := s.Orders(t.Context(), orders.Query{CustomerID: "ann"}); err != nil || n != 0 {
+				t.Errorf("%d orders, %v, %v", n, list, err)
+			}
+		})
+	}
 }
 
 // TestACartThatCostsNothingNeedsNoMethod, nor a card, with and without store credit, and

@@ -86,8 +86,9 @@
 //
 // What is left to the provider can be charged ([payment.ChargeLimiter]): less store
 // credit is used where that is enough, or the order is refused with
-// [CodeAmountNotChargeable] and the nearest amounts. An order without store credit
-// is the provider's to refuse.
+// [CodeAmountNotChargeable] and the nearest amounts. So is an order without store
+// credit whose total the provider's unit can't express, such as 4.936 KWD; one beyond
+// the provider's smallest or largest charge is the provider's to refuse.
 //
 // # Currencies
 //

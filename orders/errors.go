@@ -30,7 +30,7 @@ const (
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH"  // the key was used for another request
 	CodePriceChanged        Code = "PRICE_CHANGED"         // the total rose since it was shown; see OldTotal
 	CodeCreditTooLow        Code = "CREDIT_TOO_LOW"        // less store credit than was to pay; Limit says how much
-	CodeAmountNotChargeable Code = "AMOUNT_NOT_CHARGEABLE" // what store credit leaves; Nearest are amounts that can be
+	CodeAmountNotChargeable Code = "AMOUNT_NOT_CHARGEABLE" // by the provider; Nearest are amounts that can be
 	CodeSaleLimit           Code = "SALE_LIMIT"            // beyond the caps of a flash sale; Available says how many
 	CodeSaleOverlap         Code = "SALE_OVERLAP"          // the product has a flash sale at that time
 	CodeSaleNotActive       Code = "SALE_NOT_ACTIVE"       // the flash sale is not on

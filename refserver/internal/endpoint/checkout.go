@@ -155,8 +155,11 @@ func explainCheckout(err error) error {
 			"Your store credit can pay %s of this order. Nothing was ordered. "+
 				"Choose how to pay the rest, then place the order again.", p.Credit.Format(language))
 	case orders.CodeAmountNotChargeable:
-		p.Message = "What your store credit leaves can't be charged to a card. " + nearest(p.Nearest) +
-			"Nothing was ordered. Change the store credit, or pay in cash."
+		what, how := "What your store credit leaves", "Change the store credit, or pay in cash."
+		if e.Field != "store_credit" {
+			what, how = "The total of your cart", "Change your cart, or pay in cash."
+		}
+		p.Message = what + " can't be charged to a card. " + nearest(p.Nearest) + "Nothing was ordered. " + how
 	default:
 		return err
 	}

@@ -205,7 +205,8 @@ func (d *desk) ordered(b basket, a client.Response, total, have, part int64, kno
 		d.sentAgain(b, form, id)
 		return
 	case a.Status == 402 && b.card && refuses(d.fault):
-	case a.Status == 402 && b.card && !d.chargeable(total-part) && (part == 0 || !d.leastKnown()):
+	case a.Status == 402 && b.card && total-part < currencies[d.opening.currency].least &&
+		(part == 0 || !d.leastKnown()):
 		d.did["amount refused that no card can pay"]++ // by the provider; the order is canceled
 	case a.Status == 409 && part > have:
 		d.did["more store credit refused than there is"]++
