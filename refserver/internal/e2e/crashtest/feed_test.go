@@ -37,7 +37,7 @@ func TestTheServerIsKilledInTheMiddleOfAFeed(t *testing.T) {
 			if last.State == "done" {
 				break
 			}
-			server.kill()
+			server.Kill()
 			server = w.shop()
 			kills++
 		}
