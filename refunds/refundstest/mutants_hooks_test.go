@@ -43,6 +43,7 @@ type hooked struct {
 	outsides      func(ctx context.Context, q refunds.OutsideQuery) ([]refunds.Outside, error)
 	sweeps        func(context.Context, func(refunds.Sweep) (refunds.Sweep, error)) (refunds.Sweep, error)
 	credits       func(ctx context.Context, e refunds.CreditEntry) (bool, error)
+	carried       func(ctx context.Context, after string, limit int) ([]refunds.CarriedRest, error)
 	creditSum     func(ctx context.Context, customer string, c money.Currency) (int64, error)
 }
 
@@ -331,4 +332,11 @@ func (h *hooked) creditUnchecked(e refunds.CreditEntry) bool {
 	h.refs[e.Ref] = true
 	h.credit = append(h.credit, e)
 	return true
+}
+
+func (h *hooked) CarriedRests(ctx context.Context, after string, limit int) ([]refunds.CarriedRest, error) {
+	if h.carried != nil {
+		return h.carried(ctx, after, limit)
+	}
+	return h.Store.CarriedRests(ctx, after, limit)
 }

@@ -5,7 +5,10 @@ package refundstest
 import (
 	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -113,5 +116,80 @@ func (h *hooked) eventsOf(spoil func([]event.Event) []event.Event) {
 			all = spoil(all)
 		}
 		return all, err
+	}
+}
+
+// otherMutants are mistakes of kinds that strangers make.
+func otherMutants() []storeMutant {
+	return []storeMutant{
+		{18, "it skips the first refund of a page", func(h *hooked) {
+			h.list = func(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error) {
+				all, n, err := h.Store.List(ctx, q)
+				if q.Page > 1 && len(all) > 0 {
+					all = all[1:]
+				}
+				return all, n, err
+			}
+		}},
+		{23, "it knows ids in any case", func(h *hooked) {
+			h.refund = func(ctx context.Context, id string) (refunds.Refund, error) {
+				return h.Store.Refund(ctx, strings.ToLower(id))
+			}
+		}},
+		{23, "it has an error of its own for what is not there", func(h *hooked) {
+			h.refund = func(ctx context.Context, id string) (refunds.Refund, error) {
+				r, err := h.Store.Refund(ctx, id)
+				if errors.Is(err, refunds.ErrNotFound) {
+					err = errors.New("sql: no rows in result set")
+				}
+				return r, err
+			}
+		}},
+		{24, "it lists in a context that has ended", func(h *hooked) {
+			h.list = func(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error) {
+				return h.Store.List(context.WithoutCancel(ctx), q)
+			}
+		}},
+		{24, "it changes a payment in a context that has ended", func(h *hooked) {
+			h.updatePayment = func(
+				ctx context.Context, r refunds.OpenRequest, change paymentChange,
+			) ([]refunds.Refund, error) {
+				return h.Store.UpdatePayment(context.WithoutCancel(ctx), r, change)
+			}
+		}},
+		{26, "it lists the first page of what was carried again", func(h *hooked) {
+			h.carried = func(ctx context.Context, _ string, limit int) ([]refunds.CarriedRest, error) {
+				return h.Store.CarriedRests(ctx, "", limit)
+			}
+		}},
+		{26, "it lists what was carried without a limit", func(h *hooked) {
+			h.carried = func(ctx context.Context, after string, _ int) ([]refunds.CarriedRest, error) {
+				return h.Store.CarriedRests(ctx, after, 1000)
+			}
+		}},
+		{26, "it lists what was carried once for each payment", func(h *hooked) {
+			h.carried = func(ctx context.Context, after string, limit int) ([]refunds.CarriedRest, error) {
+				all, err := h.Store.CarriedRests(ctx, after, limit)
+				for i := range all {
+					all[i].Amount = min(all[i].Amount, 4)
+				}
+				return all, err
+			}
+		}},
+		{26, "it lists what was paid since", func(h *hooked) {
+			seen := map[string]refunds.CarriedRest{}
+			h.carried = func(ctx context.Context, after string, limit int) ([]refunds.CarriedRest, error) {
+				all, err := h.Store.CarriedRests(ctx, after, limit)
+				for _, rest := range all {
+					seen[rest.PaymentID] = rest
+				}
+				if limit < 10 {
+					return all, err
+				}
+				return slices.SortedFunc(maps.Values(seen), func(a, b refunds.CarriedRest) int {
+					return strings.Compare(a.PaymentID, b.PaymentID)
+				}), err
+			}
+		}},
 	}
 }

@@ -48,7 +48,7 @@ func TestStoreMutant(t *testing.T) {
 
 func storeMutants() []storeMutant {
 	return slices.Concat(savingMutants(), openingMutants(), balanceMutants(), moneyMutants(), readingMutants(),
-		claimMutants(), ledgerMutants(), edgeMutants())
+		otherMutants(), claimMutants(), ledgerMutants(), edgeMutants())
 }
 
 func savingMutants() []storeMutant {

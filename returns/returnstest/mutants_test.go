@@ -67,7 +67,8 @@ func TestLinearizableMutant(t *testing.T) {
 }
 
 func storeMutants() []storeMutant {
-	return slices.Concat(unitMutants(), caseMutants(), readingMutants(), edgeMutants())
+	return slices.Concat(unitMutants(), caseMutants(), readingMutants(), edgeMutants(),
+		otherMutants())
 }
 
 func unitMutants() []storeMutant {
