@@ -3,9 +3,9 @@ package orders
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // call makes one call of the provider, within CallTimeout and under a lease
@@ -29,7 +29,8 @@ func (s *Service) callPage(ctx context.Context, o *Order, lease string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
-	defer s.keepLease(ctx, cancel, o.ID, lease)()
+	ctx, stop := s.keepLease(ctx, o.ID, lease)
+	defer stop()
 
 	if o.Payment.OnPage() {
 		page, status, r, err = s.pageCall(ctx, o, do)
@@ -86,30 +87,14 @@ func (s *Service) renew(ctx context.Context, id, lease string) (Order, error) {
 	})
 }
 
-// keepLease renews the lease until the function it returns is called or ctx
-// ends, whichever is first, and ends the call when another worker has taken the
-// payment over.
-func (s *Service) keepLease(ctx context.Context, end context.CancelFunc, id, lease string) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(s.cfg.Lease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if _, err := s.renew(ctx, id, lease); CodeOf(err) == CodeLeaseLost {
-				end()
-				return
-			}
+// keepLease renews the lease until stop is called or ctx ends, whichever is first, and
+// ends the context that it returns when another worker has taken the payment over.
+func (s *Service) keepLease(ctx context.Context, id, lease string) (leased context.Context, stop func()) {
+	return resilience.KeepLease(ctx, s.cfg.Lease, func(ctx context.Context) (held bool, err error) {
+		_, err = s.renew(ctx, id, lease)
+		if CodeOf(err) == CodeLeaseLost {
+			return false, nil
 		}
-	}()
-	return func() {
-		cancel()
-		<-stopped
-	}
+		return err == nil, err
+	})
 }

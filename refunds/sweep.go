@@ -8,6 +8,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // Sweep is how far the recurring sweep of the provider's lists has come, for all
@@ -125,9 +126,8 @@ func (s *Service) saveSweep(
 
 // sweepStep reads a part of the lists; last says that the round ends with it.
 func (s *Service) sweepStep(ctx context.Context, token string, from, to time.Time, last bool) (problems, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer s.keepSweep(ctx, token, cancel)()
-	defer cancel()
+	ctx, stop := s.keepSweep(ctx, token)
+	defer stop()
 	f := s.follower(event.System("sweep"))
 	batch := make([]payment.ProviderRefund, 0, reconcilePage)
 	for l, err := range s.cfg.RefundLister.ListRefunds(ctx, from, to) {
@@ -184,34 +184,22 @@ func (s *Service) syncOpen(ctx context.Context, f *follower) error {
 	}
 }
 
-// keepSweep renews the lease until ctx ends, and cancels where another process
-// has taken over. stop waits until the last renewal is done.
-func (s *Service) keepSweep(ctx context.Context, token string, cancel context.CancelFunc) (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(s.cfg.Lease / 4)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
+// keepSweep renews the lease until stop is called, and ends the context that it returns
+// where another process has taken over.
+func (s *Service) keepSweep(ctx context.Context, token string) (leased context.Context, stop func()) {
+	return resilience.KeepLease(ctx, s.cfg.Lease, func(ctx context.Context) (held bool, err error) {
+		_, err = s.store.UpdateSweep(ctx, func(w Sweep) (Sweep, error) {
+			if w.LeaseToken != token {
+				return w, errNotDue
 			}
-			_, err := s.store.UpdateSweep(ctx, func(w Sweep) (Sweep, error) {
-				if w.LeaseToken != token {
-					return w, errNotDue
-				}
-				w.LeaseUntil = s.now().Add(s.cfg.Lease)
-				return w, nil
-			})
-			if errors.Is(err, errNotDue) {
-				cancel()
-				return
-			}
+			w.LeaseUntil = s.now().Add(s.cfg.Lease)
+			return w, nil
+		})
+		if errors.Is(err, errNotDue) {
+			return false, nil
 		}
-	}()
-	return func() { <-done }
+		return err == nil, err
+	})
 }
 
 func later(a, b time.Time) time.Time {

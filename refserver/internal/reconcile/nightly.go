@@ -8,18 +8,18 @@ package reconcile
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 //go:embed migrations
@@ -34,12 +34,12 @@ const (
 	// opens is how long after midnight a night begins: refunds of late evening
 	// are settled by then.
 	opens = time.Hour
-	// lease is how long a night that was cut off belongs to its process; one
-	// that continues renews it.
-	lease = time.Minute
+	// lasts is how long a night that was cut off belongs to its process; one
+	// that continues renews its lease.
+	lasts = time.Minute
 	// longest is how long one night may take.
 	longest = 2 * time.Hour
-	// pause is how long after a failure a night is tried again.
+	// pause is how long after a failure a night is tried again: its lease ends then.
 	pause = 15 * time.Minute
 )
 
@@ -77,13 +77,12 @@ type runRow struct {
 	Night       string `bun:",pk"`
 	FromAt      sqldb.Time
 	ToAt        sqldb.Time
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
 	Tries       int
 	LastError   string
 	DoneAt      sqldb.Time
 	Differences int
 	Report      sqldb.JSON[refunds.Reconciliation]
+	lease.Lease
 }
 
 func (r runRow) run() Run {
@@ -103,18 +102,17 @@ func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
 	local := now.Add(-opens).In(n.Zone)
 	until := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, n.Zone)
 	row := runRow{
-		Night: until.Format(
-			time.DateOnly,
-		), ToAt: sqldb.At(until), FromAt: sqldb.At(until.AddDate(0, 0, -days)), LeaseToken: rand.Text(),
+		Night: until.Format(time.DateOnly), ToAt: sqldb.At(until), FromAt: sqldb.At(until.AddDate(0, 0, -days)),
 	}
 	mine, err := n.claim(ctx, &row, now)
 	if err != nil || !mine {
 		return Run{}, false, err
 	}
 	report, runErr := n.compare(ctx, row)
-	row.LeaseUntil = sqldb.At(n.now().Add(pause))
+	row.Prolong(n.now(), pause)
 	if runErr == nil {
-		row.DoneAt, row.LeaseUntil = sqldb.At(n.now()), sqldb.Time{}
+		row.Release()
+		row.DoneAt = sqldb.At(n.now())
 		row.Differences, row.Report, row.LastError = report.Totals.Differences(), sqldb.AsJSON(report), ""
 	} else {
 		row.LastError = runErr.Error()
@@ -126,24 +124,23 @@ func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
 func (n *Nightly) claim(ctx context.Context, fresh *runRow, now time.Time) (mine bool, err error) {
 	err = n.DB.Tx(ctx, "reconcile: claim night", func(ctx context.Context, tx bun.IDB) error {
 		mine = false
-		insert := *fresh
-		insert.LeaseToken = ""
-		if _, err := tx.NewInsert().Model(&insert).On("CONFLICT (night) DO " +
-			"NOTHING").Returning("NULL").Exec(ctx); err != nil {
+		if _, err := tx.NewInsert().Model(fresh).On("CONFLICT (night) DO NOTHING").
+			Returning("NULL").Exec(ctx); err != nil {
 			return err
 		}
 		row := runRow{Night: fresh.Night}
 		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
 			return err
 		}
-		if !row.DoneAt.IsZero() || row.LeaseUntil.Time().After(now) {
+		if !row.DoneAt.IsZero() || row.Held(now, pause) {
 			return nil
 		}
-		row.LeaseUntil, row.LeaseToken, mine = sqldb.At(now.Add(lease)), fresh.LeaseToken, true
+		row.Take(now, lasts)
 		row.Tries++
 		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
 			return err
 		}
+		mine = true
 		*fresh = row
 		return nil
 	})
@@ -153,24 +150,16 @@ func (n *Nightly) claim(ctx context.Context, fresh *runRow, now time.Time) (mine
 // compare compares while it keeps the lease; one that is lost ends it.
 func (n *Nightly) compare(ctx context.Context, row runRow) (refunds.Reconciliation, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
-	var renewing sync.WaitGroup
-	renewing.Go(func() {
-		tick := time.NewTicker(lease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if held, err := n.update(ctx, row, "lease_until = ?", sqldb.At(n.now().Add(lease))); err == nil &&
-					!held {
-					cancel()
-				}
-			}
-		}
-	})
-	defer renewing.Wait()
 	defer cancel()
+	ctx, stop := resilience.KeepLease(ctx, lasts, func(ctx context.Context) (held bool, err error) {
+		renewed := runRow{Night: row.Night, Lease: row.Lease}
+		err = n.DB.Tx(ctx, "reconcile: renew lease", func(ctx context.Context, tx bun.IDB) error {
+			held, err = lease.Renew(ctx, tx, &renewed, n.now(), lasts)
+			return err
+		})
+		return held, err
+	})
+	defer stop()
 
 	report, err := n.Compare(ctx, row.FromAt.Time(), row.ToAt.Time())
 	if err != nil || n.Settle == nil {
@@ -191,36 +180,9 @@ func (n *Nightly) settle(ctx context.Context, row runRow) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return n.DB.Tx(ctx, "reconcile: keep report", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		_, err := lease.Save(ctx, tx, &row)
 		return err
 	})
-}
-
-// update changes the row while it is ours.
-func (n *Nightly) update(ctx context.Context, row runRow, set string, arg any) (held bool, err error) {
-	err = n.DB.Tx(ctx, "reconcile: renew lease", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewUpdate().Model(
-			(*runRow)(nil),
-		).Set(
-			set,
-			arg,
-		).Where(
-			"night = ?",
-			row.Night,
-		).Where(
-			"lease_token = ?",
-			row.LeaseToken,
-		).Exec(
-			ctx,
-		)
-		if err != nil {
-			return err
-		}
-		changed, err := res.RowsAffected()
-		held = changed == 1
-		return err
-	})
-	return held, err
 }
 
 // Last returns the latest nights, newest first, at most limit of them.

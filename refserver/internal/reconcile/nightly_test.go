@@ -159,3 +159,22 @@ func TestAProcessThatHasJustStartedWaits(t *testing.T) {
 		}
 	})
 }
+
+// TestAClockThatWasSetBackLocksNobodyOut: a night that was to wait is not kept waiting by a
+// clock that was ahead.
+func TestAClockThatWasSetBackLocksNobodyOut(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		b := newBench(t, db)
+		five := time.Date(2026, 11, 24, 5, 0, 0, 0, b.Zone)
+		b.fail = errors.New("the provider is away")
+		for _, try := range []struct {
+			at   time.Time
+			want bool
+		}{{five, true}, {five.Add(time.Minute), false}, {five.Add(-time.Hour), true}} {
+			b.at(try.at)
+			if _, ran, _ := b.Due(t.Context()); ran != try.want {
+				t.Errorf("at %s it ran: %t, want %t", try.at.Format(time.TimeOnly), ran, try.want)
+			}
+		}
+	})
+}
