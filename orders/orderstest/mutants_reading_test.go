@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -48,6 +49,15 @@ func updatingMutants() []storeMutant {
 					o.Version = max(o.Version, version)
 					return err
 				})
+			}
+		}},
+		{10, "it never returns from the second change", func(h *hooked) {
+			var calls atomic.Int64
+			h.update = func(ctx context.Context, id string, change changing) (orders.Order, error) {
+				if calls.Add(1) > 1 {
+					select {}
+				}
+				return h.Store.Update(ctx, id, change)
 			}
 		}},
 		{11, "it gives no units back", func(h *hooked) {

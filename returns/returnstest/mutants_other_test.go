@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -37,6 +38,15 @@ func otherMutants() []storeMutant {
 				h.Store.returns[id] = c.After
 				h.Store.events[id] = append(h.Store.events[id], event.Clone(c.Events)...)
 				return c.After.Clone(), nil
+			}
+		}},
+		{4, "it never returns from the second change", func(h *hooked) {
+			var calls atomic.Int64
+			h.update = func(ctx context.Context, id string, change changing) (returns.Return, error) {
+				if calls.Add(1) > 1 {
+					select {}
+				}
+				return h.Store.Update(ctx, id, change)
 			}
 		}},
 		{8, "it skips the first return of a page", func(h *hooked) {
