@@ -197,6 +197,8 @@ var unseen = map[string]string{
 	"healthStartup 503":     "the shop has started: health_test.go",
 	"metrics 401":           "needs METRICS_TOKEN: outside_test.go",
 	"providerWebhook 503":   "needs a shop without a secret: webhook_test.go",
+	"getEstimate 403":       "returns that are switched off: TestReturnRequestsAreSwitchedOff",
+	"postEstimate 403":      "as getEstimate",
 	"requestReturn 413":     "bodies with photos are larger: package upload",
 	"fileReturn 413":        "as requestReturn",
 	"provideInfo 413":       "as requestReturn",

@@ -13,6 +13,8 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/contract"
+	"github.com/returnkit/returnkit/refserver/internal/export"
+	operations "github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -87,6 +89,9 @@ var pageSubjects = map[string]func(*contractShop) subject{
 	"POST /admin/flash-sales/{id}/end":            flashSale,
 	"POST /admin/features/{name}":                 aSwitch,
 	"POST /admin/operations/{id}/cancel":          onPage(runningFeed),
+	"POST /admin/orders/export":                   noExport,
+	"POST /admin/returns/export":                  noExport,
+	"POST /admin/audit/log/export":                noExport,
 	"GET /admin/operations/{id}/file":             exportDone,
 	"POST /admin/users/{id}/lock":                 subjectAccount,
 	"POST /admin/users/{id}/unlock":               lockedAccount,
@@ -117,19 +122,28 @@ func openTask(s *contractShop) subject {
 	return about
 }
 
-// exportDone is an export that has its file.
-func exportDone(s *contractShop) subject {
+// noExport finishes the exports that are not: an account has one at a time.
+func noExport(s *contractShop) subject {
 	s.t.Helper()
-	page := s.people["admin"].exporting("/admin/returns/export")
-	id := strings.TrimPrefix(page, "/admin/operations/")
-	s.eventually("the export to be done", func() bool { // after those before it
+	s.eventually("the exports to be done", func() bool {
 		if _, err := s.Progress.WorkDue(s.t.Context(), s.Exports.Kind()); err != nil {
 			s.t.Fatal(err)
 		}
-		o, err := s.Progress.Operation(s.t.Context(), id)
-		return err == nil && o.HasFile
+		list, err := s.Progress.Operations(s.t.Context(), operations.Query{Kind: export.Operation, Limit: 100})
+		return err == nil && !slices.ContainsFunc(list, func(o operations.Operation) bool {
+			return o.State == operations.Running
+		})
 	})
-	return subject{path: []string{"id", id}}
+	return subject{}
+}
+
+// exportDone is an export that has its file.
+func exportDone(s *contractShop) subject {
+	s.t.Helper()
+	noExport(s)
+	page := s.people["admin"].exporting("/admin/returns/export")
+	noExport(s)
+	return subject{path: []string{"id", strings.TrimPrefix(page, "/admin/operations/")}}
 }
 
 // subjectAccount is an account called subject.
