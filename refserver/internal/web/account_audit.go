@@ -41,6 +41,10 @@ var logKinds = []string{
 
 func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
 	query, filter, err := s.logQuery(r)
+	notes := filterNotes(err)
+	if len(notes) > 0 {
+		query, err = &audit.Query{Limit: auditPage}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -66,7 +70,7 @@ func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
 			body.Next = "/admin/audit/log?" + here.Encode()
 		}
 	}
-	return s.page(w, r, "audit_log", "Audit log", body)
+	return s.pageStatus(w, r, listStatus(notes), "audit_log", "Audit log", body, notes...)
 }
 
 // logQuery reads the filter. There is no query where nobody has the name.

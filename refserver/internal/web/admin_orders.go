@@ -25,6 +25,10 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page, err := s.Endpoints.AllOrders(r.Context(), user(r), p)
+	notes := filterNotes(err)
+	if len(notes) > 0 {
+		page, err = s.Endpoints.AllOrders(r.Context(), user(r), endpoint.HistoryParams{})
+	}
 	if err != nil {
 		return err
 	}
@@ -43,7 +47,7 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 	if body.Customers, err = s.Auth.UsersByID(r.Context(), ids); err != nil {
 		return err
 	}
-	return s.page(w, r, "admin_orders", "All orders", body)
+	return s.pageStatus(w, r, listStatus(notes), "admin_orders", "All orders", body, notes...)
 }
 
 // recordDelivery notes the day an order arrived; the return window counts from

@@ -68,6 +68,10 @@ var auditTypes = []string{
 
 func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 	query, filter, err := s.auditQuery(r)
+	notes := filterNotes(err)
+	if len(notes) > 0 {
+		query, err = &outboxdb.Query{Limit: auditPage}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 			body.Next = "/admin/audit?" + here.Encode()
 		}
 	}
-	return s.page(w, r, "audit", "Audit", body)
+	return s.pageStatus(w, r, listStatus(notes), "audit", "Audit", body, notes...)
 }
 
 // auditQuery reads the filter. There is no query where nobody has the name

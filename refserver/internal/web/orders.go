@@ -116,6 +116,10 @@ func (s *server) orderHistory(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page, err := s.Endpoints.OrderHistory(r.Context(), user(r), p)
+	notes := filterNotes(err)
+	if len(notes) > 0 {
+		page, err = s.Endpoints.OrderHistory(r.Context(), user(r), endpoint.HistoryParams{})
+	}
 	if err != nil {
 		return err
 	}
@@ -125,7 +129,7 @@ func (s *server) orderHistory(w http.ResponseWriter, r *http.Request) error {
 	for _, o := range page.Orders {
 		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status), Paid: o.Payments()})
 	}
-	return s.page(w, r, "order_history", "Your orders", body)
+	return s.pageStatus(w, r, listStatus(notes), "order_history", "Your orders", body, notes...)
 }
 
 // historyParams reads the filter of an address.

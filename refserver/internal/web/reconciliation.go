@@ -87,6 +87,10 @@ func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	made, err := s.Endpoints.Reconciliation(r.Context(), user(r), p)
+	notes := filterNotes(err)
+	if len(notes) > 0 {
+		made, err = s.Endpoints.Reconciliation(r.Context(), user(r), endpoint.PeriodParams{})
+	}
 	if err != nil {
 		return err
 	}
@@ -94,11 +98,14 @@ func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
 		From: made.From, To: made.To, Report: made.Report, Night: made.Night, Nights: made.Nights,
 		Today: s.Now().In(s.Zone).Format(time.DateOnly),
 	}
+	if len(notes) > 0 {
+		body.From, body.To = p.From, p.To
+	}
 	if body.Report != nil {
 		body.Groups = groupsOf(*body.Report)
-		body.CSV = "/admin/reconciliation.csv?from=" + body.From + "&to=" + body.To
+		body.CSV = "/admin/reconciliation.csv?from=" + made.From + "&to=" + made.To
 	}
-	return s.page(w, r, "admin_reconciliation", "Reconciliation", body)
+	return s.pageStatus(w, r, listStatus(notes), "admin_reconciliation", "Reconciliation", body, notes...)
 }
 
 // reconciliationCSV sends every comparison, matched ones too. One that breaks
