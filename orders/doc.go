@@ -32,17 +32,17 @@
 //
 //	go svc.Run(ctx)
 //
-// An order that is not paid within [Config.QueueLimit] is withdrawn at the provider,
-// canceled, and its stock released, only when it is certainly unpaid. One whose payment
-// is still unknown at [Config.GiveUpAfter] goes to the review queue
-// ([Query.NeedsReview]), where staff settle it ([Service.Resolve]) or have the provider
-// asked again ([Service.Retry]).
+// An order that is not paid within [Config.QueueLimit] is canceled and its stock
+// released, but only once it is certainly unpaid: its payment is withdrawn at the
+// provider first. An order whose payment is still unknown at [Config.GiveUpAfter] goes
+// to the review queue ([Query.NeedsReview]), where staff settle it ([Service.Resolve])
+// or have the provider asked again ([Service.Retry]).
 //
-// # In a transaction of the caller's
+// # In your transaction
 //
-// [Service.With] works on a store in a transaction of the caller's (WithTx of
-// ordersdb): an order commits or rolls back with the caller's own rows, and is charged
-// after the commit. What calls the provider returns [payment.ErrInTransaction] there.
+// [Service.With] returns the service on a store in a transaction of yours (WithTx of
+// ordersdb). An order commits or rolls back with your own rows and is charged after the
+// commit. What would call the provider returns [payment.ErrInTransaction].
 //
 // # What the buyer saw
 //
@@ -57,38 +57,39 @@
 // An order is paid by [payment.Cash] or by a method of [Config.ProviderMethods], which
 // is charged at the provider. Any other name, the empty one too, is refused.
 //
-// # Paid on a page of the provider's
+// # Payment on the provider's page
 //
 // With [Config.Pages] and a gateway that is a [payment.PageGateway], an order can be
-// paid on a page of the provider's ([CheckoutRequest.OnPage]), so that no card number
-// passes through the shop. It is queued with its stock held, and [Order.PayAt] is where
-// to send the customer. [Service.CheckPayment] when they come back, [Service.Expedite]
-// when the provider sends a message, and [Service.Run] when neither happens look the
-// page up, under one lease, and settle the order once. It is canceled only when the
-// provider says that the page takes no payment any more. The address of a page is given
-// out after it is stored, so an order without one is certainly unpaid. The table of all
-// cases is in pagerules.go.
+// paid on a page of the provider ([CheckoutRequest.OnPage]), so that no card number
+// passes through the shop. The order is queued with its stock held, and [Order.PayAt]
+// is where to send the customer. The page is looked up by [Service.CheckPayment] when
+// they come back, by [Service.Expedite] when the provider sends a message, and by
+// [Service.Run] when neither happens; all work under one lease and settle the order
+// once. It is canceled only when the provider says that the page no longer takes a
+// payment. The address of a page is given out after it is stored, so an order without
+// one is certainly unpaid. The table of all cases is in pagerules.go.
 //
 // # Store credit
 //
 // [CheckoutRequest.Credit], or AllCredit, has store credit pay first; the method pays
-// the rest. [Order.Credit] is that part, with an id and an amount of its own as a
-// payment, and [Order.Payment] the rest: the one that a provider charges. Where store
-// credit pays all, the order completes at once and the method of [Order.Payment] is
-// [payment.StoreCredit], of nothing. [Order.Payments] lists both.
+// the rest. [Order.Credit] is the part that store credit pays, with an id and an amount
+// of its own as a payment; [Order.Payment] is the rest, which a provider charges. If
+// store credit pays all, the order completes at once and the method of [Order.Payment]
+// is [payment.StoreCredit], with an amount of zero. [Order.Payments] lists both.
 //
-// The ledger belongs to another package, such as refunds: the [Store] asks it, as a
+// The ledger belongs to another package, such as refunds. The [Store] calls it as a
 // [CreditLedger], in the transaction that places or cancels the order. So store credit
-// leaves the customer's account when the order is placed, once, is held while it is
-// queued, and is back when it is canceled, once; and what two orders at once would take
-// is taken by one. Who asks for an amount that is not there any more gets
+// is taken once, when the order is placed, is held while the order is queued, and is
+// given back once, when the order is canceled. Of two orders that want the same credit
+// at once, one gets it. An amount that is no longer there is refused with
 // [CodeCreditTooLow].
 //
-// What is left to the provider can be charged ([payment.ChargeLimiter]): less store
-// credit is used where that is enough, or the order is refused with
-// [CodeAmountNotChargeable] and the nearest amounts. So is an order without store
-// credit whose total the provider's unit can't express, such as 4.936 KWD; one beyond
-// the provider's smallest or largest charge is the provider's to refuse.
+// What is left for the provider must be an amount that it can charge
+// ([payment.ChargeLimiter]). If it is not, less store credit is used where that is
+// enough, or the order is refused with [CodeAmountNotChargeable] and the nearest
+// amounts. So is an order without store credit whose total the provider's unit can't
+// express, such as 4.936 KWD; one beyond the provider's smallest or largest charge is
+// the provider's to refuse.
 //
 // # Currencies
 //
