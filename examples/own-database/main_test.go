@@ -62,7 +62,8 @@ rk_refunds: 1
 }
 
 // child sells and takes back until it is killed. It says when it stands between
-// the shop's row and ours, and waits there for the word to go on.
+// the shop's row and ours, or between ours and the commit, and waits there for the
+// word to go on.
 func child(ctx context.Context, address string) error {
 	shop, err := Open(ctx, address)
 	if err != nil {
@@ -90,9 +91,10 @@ func child(ctx context.Context, address string) error {
 	}
 }
 
-// TestKills kills the process between the shop's insert and our request, and, on
-// every other round, a moment after it was let go on: somewhere in our
-// statements, the commit, or what follows. Both rows are there, or neither.
+// TestKills kills the process between the shop's insert and our request, or between
+// our request and the commit, and, on every other round, a moment after it was let go
+// on: somewhere in our statements, the commit, or what follows. Both rows are there, or
+// neither.
 func TestKills(t *testing.T) {
 	rounds := 100
 	if testing.Short() {
@@ -111,7 +113,7 @@ func TestKills(t *testing.T) {
 				}
 			}()
 			for i := range rounds {
-				killed(t, at, 1+rand.IntN(6), i%2 == 0)
+				killed(t, at, 1+rand.IntN(8), i%2 == 0)
 				audit(t, shop)
 				if t.Failed() {
 					t.Fatalf("after %d kills", i+1)

@@ -49,7 +49,9 @@ type Shop struct {
 	refunds *refundsdb.Store
 	termsID string
 
-	between func() // called between the shop's row and ours; a test ends the process there
+	// between is called between the shop's row and ours, and between ours and the commit; a test
+	// ends the process there.
+	between func()
 }
 
 // Open opens the shop's pool, makes its tables and ours where they are missing,
@@ -180,6 +182,7 @@ func (s *Shop) RequestReturn(ctx context.Context, orderID string, units int, why
 			})
 		}
 		r, err = s.returns.WithTx(tx).Create(ctx, bought, returns.Creating(bought, request))
+		s.between()
 		return err
 	})
 	return r, err
@@ -216,6 +219,7 @@ func (s *Shop) RequestRefund(ctx context.Context, returnID string) (r refunds.Re
 			return newRefund(id, returnID, o, units, p)
 		}
 		saved, err := s.refunds.WithTx(tx).Open(ctx, []refunds.OpenRequest{request}, refunds.OpeningOne(request, open))
+		s.between()
 		if err == nil {
 			r = saved[0]
 		}
