@@ -59,14 +59,11 @@ func (b *Inbox) Once(
 // how many. A provider that tries again for three days, as Stripe does
 // (https://docs.stripe.com/webhooks#retries), allows anything older.
 func (b *Inbox) Forget(ctx context.Context, before time.Time) (int, error) {
-	var n int64
-	err := b.db.Tx(ctx, "refundsdb: forget messages", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*providerEventRow)(nil)).Where("handled_at < ?", sqldb.At(before)).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
+	var n int
+	err := b.db.Tx(ctx, "refundsdb: forget messages", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*providerEventRow)(nil)).
+			Where("handled_at < ?", sqldb.At(before)).Exec(ctx))
 		return err
 	})
-	return int(n), err
+	return n, err
 }

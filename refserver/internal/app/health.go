@@ -144,17 +144,13 @@ func reasonOf(err error) string {
 
 // forgetProbes removes the rows of processes that have ended.
 func (s *App) forgetProbes(ctx context.Context) (int, error) {
-	var n int64
-	err := s.DB.Tx(ctx, "shop: forget probes", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*healthRow)(nil)).
-			Where("checked_at < ?", sqldb.At(time.Now().Add(-probeKept))).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
+	var n int
+	err := s.DB.Tx(ctx, "shop: forget probes", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*healthRow)(nil)).
+			Where("checked_at < ?", sqldb.At(time.Now().Add(-probeKept))).Exec(ctx))
 		return err
 	})
-	return int(n), err
+	return n, err
 }
 
 // checkPhotos makes sure that photos can be stored. The shop sells without.

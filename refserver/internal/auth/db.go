@@ -416,15 +416,11 @@ func (d *DB) DeleteSession(ctx context.Context, tokenHash string) error {
 
 // DeleteSessions implements SessionStore.
 func (d *DB) DeleteSessions(ctx context.Context, now, idleSince time.Time) (int, error) {
-	var n int64
-	err := d.tx(ctx, "delete expired sessions", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*sessionRow)(nil)).
-			Where("expires_at <= ? OR seen_at <= ?", sqldb.At(now), sqldb.At(idleSince)).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
+	var n int
+	err := d.tx(ctx, "delete expired sessions", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*sessionRow)(nil)).
+			Where("expires_at <= ? OR seen_at <= ?", sqldb.At(now), sqldb.At(idleSince)).Exec(ctx))
 		return err
 	})
-	return int(n), err
+	return n, err
 }

@@ -41,17 +41,13 @@ func (d *DB) FactorSecret(ctx context.Context, id string) (string, error) {
 
 // UseFactorStep implements AccountStore.
 func (d *DB) UseFactorStep(ctx context.Context, id string, step int64) (bool, error) {
-	var n int64
-	err := d.tx(ctx, "use second factor", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewUpdate().Model((*userRow)(nil)).Set("factor_step = ?", step).
-			Where("id = ?", id).Where("factor_step < ?", step).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
+	used := false
+	err := d.tx(ctx, "use second factor", func(ctx context.Context, tx bun.IDB) (err error) {
+		used, err = sqldb.ChangedOne(tx.NewUpdate().Model((*userRow)(nil)).Set("factor_step = ?", step).
+			Where("id = ?", id).Where("factor_step < ?", step).Exec(ctx))
 		return err
 	})
-	return n == 1, err
+	return used, err
 }
 
 // TurnFactorOn implements AccountStore.

@@ -281,16 +281,13 @@ func (k *Keys) hash(r *http.Request, kind string, body []byte) string {
 // CleanUp removes answers that are too old to be given again, and returns how
 // many.
 func (k *Keys) CleanUp(ctx context.Context) (int, error) {
-	var n int64
-	err := k.DB.Tx(ctx, "idempotency: clean up", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*keyRow)(nil)).Where("created_at < ?", sqldb.At(k.now().Add(-keep))).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
+	var n int
+	err := k.DB.Tx(ctx, "idempotency: clean up", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*keyRow)(nil)).
+			Where("created_at < ?", sqldb.At(k.now().Add(-keep))).Exec(ctx))
 		return err
 	})
-	return int(n), err
+	return n, err
 }
 
 func (k *Keys) now() time.Time {

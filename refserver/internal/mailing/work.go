@@ -281,15 +281,10 @@ func (q *Queue) Resend(ctx context.Context, id string) error {
 
 // CleanUp removes mails that ended a month ago, and returns how many.
 func (q *Queue) CleanUp(ctx context.Context) (n int, err error) {
-	err = q.cfg.DB.Tx(ctx, "mailing: clean up", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*mailRow)(nil)).
+	err = q.cfg.DB.Tx(ctx, "mailing: clean up", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*mailRow)(nil)).
 			Where("created_at < ?", sqldb.At(q.cfg.Now().Add(-keepEnded))).
-			Where("(sent_at IS NOT NULL OR dead_at IS NOT NULL)").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		rows, err := res.RowsAffected()
-		n = int(rows)
+			Where("(sent_at IS NOT NULL OR dead_at IS NOT NULL)").Exec(ctx))
 		return err
 	})
 	return n, err

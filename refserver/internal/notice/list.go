@@ -99,13 +99,9 @@ func (s *Service) mark(
 
 // CleanUp removes notices that are older than Keep, and returns how many.
 func (s *Service) CleanUp(ctx context.Context) (n int, err error) {
-	err = s.cfg.DB.Tx(ctx, "notice: clean up", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*noticeRow)(nil)).Where("at < ?", sqldb.At(s.cfg.Now().Add(-Keep))).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		rows, err := res.RowsAffected()
-		n = int(rows)
+	err = s.cfg.DB.Tx(ctx, "notice: clean up", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*noticeRow)(nil)).
+			Where("at < ?", sqldb.At(s.cfg.Now().Add(-Keep))).Exec(ctx))
 		return err
 	})
 	return n, err

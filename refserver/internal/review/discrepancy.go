@@ -83,13 +83,9 @@ func (s *Discrepancies) Raise(ctx context.Context, d Discrepancy) (bool, error) 
 		RaisedAt: sqldb.At(s.now()),
 	}
 	fresh := false
-	err := s.DB.Tx(ctx, "review: raise discrepancy", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		fresh = n == 1
+	err := s.DB.Tx(ctx, "review: raise discrepancy", func(ctx context.Context, tx bun.IDB) (err error) {
+		fresh, err = sqldb.ChangedOne(tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").
+			Returning("NULL").Exec(ctx))
 		return err
 	})
 	return fresh, err
@@ -142,18 +138,14 @@ func (s *Discrepancies) Close(ctx context.Context, id, note string, by event.Act
 	if _, err := s.Discrepancy(ctx, id); err != nil {
 		return err
 	}
-	var closed int64
-	err := s.DB.Tx(ctx, "review: close discrepancy", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewUpdate().Model((*discrepancyRow)(nil)).
+	closed := false
+	err := s.DB.Tx(ctx, "review: close discrepancy", func(ctx context.Context, tx bun.IDB) (err error) {
+		closed, err = sqldb.ChangedOne(tx.NewUpdate().Model((*discrepancyRow)(nil)).
 			Set("closed_at = ?", sqldb.At(s.now())).Set("closed_by = ?", by.Name).Set("note = ?", note).
-			Where("id = ?", id).Where("closed_at IS NULL").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		closed, err = res.RowsAffected()
+			Where("id = ?", id).Where("closed_at IS NULL").Exec(ctx))
 		return err
 	})
-	if err == nil && closed == 0 {
+	if err == nil && !closed {
 		return &orders.Error{
 			Code: orders.CodeTransition, Field: "discrepancy", Message: "This discrepancy is closed already.",
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/audit"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -85,26 +84,11 @@ func (s *server) logQuery(r *http.Request) (*audit.Query, logFilter, error) {
 		Text: f.Q, Type: f.Type, Address: f.Address, Request: f.Request, Subject: get("subject"), After: get("after"),
 		Limit: auditPage,
 	}
-	var err error
-	if q.From, err = problem.Day("from", f.From, s.Zone); err != nil {
+	part, err := s.logPart(r.Context(), f.From, f.To, f.Who)
+	if err != nil || part == nil {
 		return nil, f, err
 	}
-	if q.To, err = problem.Day("to", f.To, s.Zone); err != nil {
-		return nil, f, err
-	}
-	if !q.To.IsZero() {
-		q.To = problem.NextDay(q.To, s.Zone)
-	}
-	if f.Who != "" {
-		u, err := s.Auth.UserByName(r.Context(), f.Who)
-		if errors.Is(err, auth.ErrNotFound) {
-			return nil, f, nil
-		}
-		if err != nil {
-			return nil, f, err
-		}
-		q.ActorID = u.ID
-	}
+	q.From, q.To, q.ActorID = part.from, part.to, part.actorID
 	return &q, f, nil
 }
 

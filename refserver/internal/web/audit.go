@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,6 +105,36 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 	return s.pageStatus(w, r, listStatus(notes), "audit", "Audit", body, notes...)
 }
 
+// logPart is what the filters of both logs have: the days and who.
+type logPart struct {
+	from, to time.Time
+	actorID  string
+}
+
+// logPart reads the days and the name of a filter; nil where nobody has the name.
+func (s *server) logPart(ctx context.Context, from, to, who string) (*logPart, error) {
+	var part logPart
+	var err error
+	if part.from, err = problem.Day("from", from, s.Zone); err != nil {
+		return nil, err
+	}
+	if part.to, err = problem.Day("to", to, s.Zone); err != nil {
+		return nil, err
+	}
+	if !part.to.IsZero() {
+		part.to = problem.NextDay(part.to, s.Zone)
+	}
+	if who == "" {
+		return &part, nil
+	}
+	u, err := s.Auth.UserByName(ctx, who)
+	if errors.Is(err, auth.ErrNotFound) {
+		return nil, nil
+	}
+	part.actorID = u.ID
+	return &part, err
+}
+
 // auditQuery reads the filter. There is no query where nobody has the name
 // that is looked for: nothing can be theirs.
 func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, error) {
@@ -129,26 +160,11 @@ func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, erro
 		}
 		q.Types = []string{f.Type}
 	}
-	var err error
-	if q.From, err = problem.Day("from", f.From, s.Zone); err != nil {
+	part, err := s.logPart(r.Context(), f.From, f.To, f.Who)
+	if err != nil || part == nil {
 		return nil, f, err
 	}
-	if q.To, err = problem.Day("to", f.To, s.Zone); err != nil {
-		return nil, f, err
-	}
-	if !q.To.IsZero() {
-		q.To = problem.NextDay(q.To, s.Zone)
-	}
-	if f.Who != "" {
-		u, err := s.Auth.UserByName(r.Context(), f.Who)
-		if errors.Is(err, auth.ErrNotFound) {
-			return nil, f, nil
-		}
-		if err != nil {
-			return nil, f, err
-		}
-		q.ActorID = u.ID
-	}
+	q.From, q.To, q.ActorID = part.from, part.to, part.actorID
 	return &q, f, nil
 }
 

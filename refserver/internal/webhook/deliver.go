@@ -183,15 +183,10 @@ func (s *Service) write(ctx context.Context, row func(ctx context.Context, tx bu
 
 // CleanUp removes deliveries that ended a month ago and returns how many.
 func (s *Service) CleanUp(ctx context.Context) (n int, err error) {
-	err = s.cfg.DB.Tx(ctx, "webhook: clean up", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*deliveryRow)(nil)).
+	err = s.cfg.DB.Tx(ctx, "webhook: clean up", func(ctx context.Context, tx bun.IDB) (err error) {
+		n, err = sqldb.Changed(tx.NewDelete().Model((*deliveryRow)(nil)).
 			Where("created_at < ?", sqldb.At(s.cfg.Now().Add(-keepEnded))).
-			Where("(delivered_at IS NOT NULL OR dead_at IS NOT NULL)").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		rows, err := res.RowsAffected()
-		n = int(rows)
+			Where("(delivered_at IS NOT NULL OR dead_at IS NOT NULL)").Exec(ctx))
 		return err
 	})
 	return n, err
