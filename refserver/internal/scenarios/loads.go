@@ -32,12 +32,12 @@ func loads() []Scenario {
 		if err != nil {
 			continue // never: it is one of them
 		}
-		words := fmt.Sprintf("%d checkouts a second for %s", o.Rate, o.Duration)
+		words := fmt.Sprintf("%d checkouts a second for %.0f s", o.Rate, o.Duration.Seconds())
 		if o.CardPercent > 0 {
 			words += fmt.Sprintf(", %d %% by card", o.CardPercent)
 		}
 		if o.Outage > 0 {
-			words += fmt.Sprintf("; the provider answers nothing for %s in the middle", o.Outage)
+			words += fmt.Sprintf("; the provider answers nothing for %.0f s in the middle", o.Outage.Seconds())
 		}
 		out = append(out, Scenario{quality.Scenario{
 			ID: "load-" + preset, Stimulus: words, Measure: preset, Target: "the service level " + o.Cards[0],
