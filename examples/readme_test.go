@@ -1,3 +1,4 @@
+// Package examples has the tests of the programs below it, and of those in the README.
 package examples
 
 import (

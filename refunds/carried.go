@@ -40,8 +40,8 @@ func (s *Service) CarriedRests(ctx context.Context, after string, limit int) ([]
 	return s.store.CarriedRests(ctx, after, limit)
 }
 
-// PayCarried pays the rest of a payment as store credit, once nothing more can come back
-// of its order: that is for the caller to know, such as package returns. It is a refund of
+// PayCarried pays the rest of a payment as store credit, once no more of its order
+// can be refunded: that is for the caller to know, such as package returns. It is a refund of
 // its own on the payment, by which the rest stands against the balance, is in the ledger
 // of store credit, and is carried no more. The worker executes it.
 //

@@ -19,7 +19,7 @@ type CarriedPayer interface {
 const carriedPage = 100
 
 // PayCarried pays as store credit what refunds carried over (refunds.Quote.Carried) on
-// orders of which nothing more can come back: no unit can be returned any more, and no
+// orders that are over: no unit can be returned any more, and no
 // case is under way. It returns how many rests are paid. Call it now and then; it may run
 // in any number of processes at once, and each rest is paid once. An order that can't be
 // judged, or a rest that can't be paid, keeps none of the others from it.
@@ -51,7 +51,7 @@ func (s *Service) PayCarried(ctx context.Context, payer CarriedPayer) (n int, er
 	}
 }
 
-// over reports whether nothing more of an order can come back, without an override. A
+// over reports whether no unit of an order can be returned any more, without an override. A
 // case that ended and is still owed, because its refund was reversed, is not over.
 func (s *Service) over(ctx context.Context, orderID string) (bool, error) {
 	o, err := s.purchase(ctx, orderID)

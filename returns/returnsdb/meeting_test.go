@@ -1,6 +1,7 @@
 package returnsdb_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -77,15 +78,10 @@ func (b bundle) meet(calls ...*call) {
 // queued waits until n calls stand in a queue and others are at work.
 func queued(t *testing.T, n int, waiting func() (int, bool)) {
 	t.Helper()
-	for deadline := time.Now().Add(testreq.Patience(t)); ; time.Sleep(time.Millisecond) {
+	testreq.UntilEvery(t, time.Millisecond, fmt.Sprintf("%d calls to wait", n), func() bool {
 		calls, working := waiting()
-		if working && calls == n {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d calls wait, want %d", calls, n)
-		}
-	}
+		return working && calls == n
+	})
 }
 
 // filed files a case for units of the first line of a new order of three.

@@ -176,8 +176,8 @@ func (s *App) runOrders(ctx context.Context) {
 // stopped; its error names what did not stop in time.
 func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
 
-// payCarried makes store credit of what refunds could not send to the card, once nothing
-// more can come back of their orders.
+// payCarried makes store credit of what refunds could not send to the card, once no
+// unit of their orders can be returned any more.
 func (s *App) payCarried(ctx context.Context) (int, error) {
 	return s.Returns.PayCarried(ctx, s.Refunds)
 }

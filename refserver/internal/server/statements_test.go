@@ -88,15 +88,15 @@ func TestStatementsPerRequest(t *testing.T) {
 			// The session, the products, the cart and its items, and the store credit that could pay it.
 			c.want(t, "storefront with a cart", 6, 0)
 			ada.form("/checkout", cash).want(t, http.StatusOK, "Receipt")
-			// The session, the terms in force, 8 to place the order, and what its refunds left.
-			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 11, 1)
+			// The session, the terms in force, and 8 to place the order.
+			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)
 			ada.get("/order-history").want(t, http.StatusOK)
 			// The session, the page, its count, the names, and the cart that the header counts.
 			c.want(t, "order history", 6, 0)
 			fill(products)
 			ada.form("/checkout", card).want(t, http.StatusOK, "Receipt")
 			// Of it 6 before the provider is asked, and 6 after it has answered.
-			c.want(t, fmt.Sprintf("checkout of %d products, card", products), 23, 3)
+			c.want(t, fmt.Sprintf("checkout of %d products, card", products), 22, 3)
 		}
 		ada.form("/checkout", cash).want(t, http.StatusBadRequest)
 		c.want(t, "checkout of an empty cart", 5, 1)

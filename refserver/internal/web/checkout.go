@@ -43,7 +43,7 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/orders/"+order.ID, http.StatusSeeOther)
 		return nil
 	}
-	return s.receipt(w, r, order)
+	return s.receipt(w, r, order, nil)
 }
 
 // checkoutRefused says why the order did not go through and what to do. The

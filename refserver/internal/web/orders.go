@@ -41,10 +41,12 @@ func orderState(s orders.Status) badge {
 	return badge{"warn", "QUEUED"}
 }
 
-func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order) error {
+// receipt shows an order, with the rests of its refunds that became store credit.
+func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order, rests []restView) error {
 	body := receiptBody{
 		Order: o, State: orderState(o.Status), Own: user(r).ID == o.CustomerID,
 		Total: o.Total(), Paid: o.Payments(), Credit: o.Credit.Amount > 0,
+		Rests: rests,
 	}
 	body.Queued = body.State.Text == "QUEUED"
 	for _, l := range o.Lines {
@@ -54,11 +56,8 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 	if o.Payment.Status == orders.PaymentDeclined {
 		body.Reason = whyDeclined(o, body.Own)
 	}
-	var err error
-	if body.Rests, err = s.restsOf(r.Context(), o.ID); err != nil {
-		return err
-	}
 	if !body.Own {
+		var err error
 		if body.Outside, err = s.outsideOf(r, o); err != nil {
 			return err
 		}
@@ -78,7 +77,11 @@ func (s *server) orderPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.receipt(w, r, o)
+	rests, err := s.restsOf(r.Context(), o.ID)
+	if err != nil {
+		return err
+	}
+	return s.receipt(w, r, o, rests)
 }
 
 func (s *server) cancelOrder(w http.ResponseWriter, r *http.Request) error {

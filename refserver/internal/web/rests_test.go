@@ -9,8 +9,8 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// 1.235 KWD can't be sent to a card: 1.230 is, and 0.005 becomes store credit once nothing
-// more can come back. The order, the case and the store credit show it.
+// 1.235 KWD can't be sent to a card: 1.230 is, and 0.005 becomes store credit once no
+// unit can be returned any more. The order, the case and the store credit show it.
 func TestARestThatBecameStoreCreditIsShown(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, "CURRENCY=KWD")

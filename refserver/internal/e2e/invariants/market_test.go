@@ -13,7 +13,7 @@ var market = []violation{
 	}},
 	{"a refund was paid in another unit", "I6: attempt", "", func(l *client.Ledger) { l.Refunds[0].Digits = 0 }},
 	{"a refund is in a currency without a unit", "I20: refund", "", func(l *client.Ledger) {
-		l.Refunds[0].Currency = "XXX"
+		l.Refunds[0].Currency = "ZZZ"
 	}},
 	{"others refunded what is not booked", "I18: re_9", "", func(l *client.Ledger) {
 		l.Refunds = append(l.Refunds, client.LedgerRefund{
