@@ -4,6 +4,7 @@ package differ
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -72,9 +73,56 @@ func shrunk(p []string, difference string, differs func([]string) string) ([]str
 	return p, difference
 }
 
-// IDs are texts that strangers use as ids; with a run they are of no run before. The
-// last ones are no ids: no store keeps them.
-func IDs(run string) []string {
+// Random makes the calls of programs: a verb, listed as often as it is to come, with three
+// numbers, which ids and how much. Most are of few ids, so that calls meet.
+func Random(verbs []string) func(r *rand.Rand) string {
+	return func(r *rand.Rand) string {
+		id := func() int {
+			if r.IntN(6) > 0 {
+				return r.IntN(4)
+			}
+			return r.IntN(len(strangers("")))
+		}
+		return fmt.Sprintf("%s %d %d %d", verbs[r.IntN(len(verbs))], id(), id(), r.IntN(9))
+	}
+}
+
+// Parts are those of a call that Random made.
+func Parts(op string) (verb string, i, j, n int) {
+	_, _ = fmt.Sscan(op, &verb, &i, &j, &n) // the words that each call has
+	return verb, i, j, n
+}
+
+// JSON is an answer as text. A list of nothing may be nil.
+func JSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.ReplaceAll(string(text), "null", "[]")
+}
+
+// Names are the ids that one program uses on one store. They are of no program before.
+type Names struct {
+	Run string
+	// IDs are what strangers use. The last ones are no ids: no store keeps them.
+	IDs  []string
+	made int
+}
+
+// NewNames are those of a run.
+func NewNames(run string) Names { return Names{Run: run, IDs: strangers(run)} }
+
+// ID is a new id of the program's own, in the same order on each store.
+func (n *Names) ID() string {
+	n.made++
+	return fmt.Sprintf("id-%s-%d", n.Run, n.made)
+}
+
+// Own reports whether the program made the id.
+func (n *Names) Own(id string) bool { return strings.HasPrefix(id, "id-"+n.Run+"-") }
+
+func strangers(run string) []string {
 	long := strings.Repeat("é", 255-utf8.RuneCountInString(run)) + run
 	return []string{
 		"1" + run, "O'Brien \"?\" \\ %" + run, "née/\U0001F600 " + run, "Ann" + run, "ann" + run, long,

@@ -2,14 +2,11 @@ package orderstest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +27,7 @@ func TestDifferential(t *testing.T, newStore func(t *testing.T) orders.Store, pr
 		suite.Says("the same calls are answered alike",
 			suite.By("by this store and one in memory", func(b *bench) {
 				memory := NewStore()
-				differ.Search(b.T, randomCall, func(run string) (x, y differ.Object) {
+				differ.Search(b.T, differ.Random(verbs), func(run string) (x, y differ.Object) {
 					return newCaller(b, memory, run), newCaller(b, b.store, run)
 				}, programs)
 			}),
@@ -45,26 +42,13 @@ var verbs = []string{
 	"expire", "read", "products", "cart", "order", "list", "events", "sales", "reservation",
 }
 
-// randomCall is a verb with three numbers: which ids, and how much.
-func randomCall(r *rand.Rand) string {
-	id := func() int {
-		if r.IntN(6) > 0 {
-			return r.IntN(4)
-		}
-		return r.IntN(len(differ.IDs("")))
-	}
-	return fmt.Sprintf("%s %d %d %d", verbs[r.IntN(len(verbs))], id(), id(), r.IntN(9))
-}
-
 // caller makes the calls on one of the stores. Products have the store's own ids: answers
 // show them as the slots that the caller has of them.
 type caller struct {
 	*bench
+	differ.Names
 	store    orders.Store
-	run      string
-	ids      []string
 	products []int64
-	made     int
 	orders   map[int]string // the last of a customer
 	sales    map[int]string // the last of a product
 	reserved map[int]string // the last of a customer
@@ -72,16 +56,11 @@ type caller struct {
 
 func newCaller(b *bench, s orders.Store, run string) *caller {
 	own := *b // its own clock
-	ids := differ.IDs(run)
+	names := differ.NewNames(run)
 	return &caller{
-		bench: &own, store: s, run: run, ids: ids, products: make([]int64, len(ids)),
+		bench: &own, Names: names, store: s, products: make([]int64, len(names.IDs)),
 		orders: map[int]string{}, sales: map[int]string{}, reserved: map[int]string{},
 	}
-}
-
-func (c *caller) id() string {
-	c.made++
-	return fmt.Sprintf("id-%s-%d", c.run, c.made)
 }
 
 // product is the id of a slot's product, or one that no product has.
@@ -94,20 +73,13 @@ func (c *caller) product(i int) int64 {
 
 // Do implements differ.Object.
 func (c *caller) Do(ctx context.Context, op string) string {
-	var verb string
-	var i, j, n int
-	_, _ = fmt.Sscan(op, &verb, &i, &j, &n) // the words that each op has
+	verb, i, j, n := differ.Parts(op)
 	c.now = c.now.Add(time.Minute)
 	v, err := c.call(ctx, verb, i, j, n)
 	if err != nil {
 		return kindOf(err)
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	// A list of nothing may be nil.
-	return productIDs.ReplaceAllStringFunc(strings.ReplaceAll(string(text), "null", "[]"), func(s string) string {
+	return productIDs.ReplaceAllStringFunc(differ.JSON(v), func(s string) string {
 		at := productIDs.FindStringSubmatch(s)
 		id, _ := strconv.ParseInt(at[2], 10, 64) // digits
 		return fmt.Sprintf("%s%d", at[1], slices.Index(c.products, id))
@@ -133,10 +105,10 @@ func (c *caller) call(ctx context.Context, verb string, i, j, n int) (any, error
 	case "product":
 		return c.saves(ctx, i, n)
 	case "restock":
-		return c.store.Restock(ctx, orders.Restock{Ref: c.ids[j] + c.run, ProductID: c.product(i), Quantity: n - 1},
+		return c.store.Restock(ctx, orders.Restock{Ref: c.IDs[j] + c.Run, ProductID: c.product(i), Quantity: n - 1},
 			c.stamp())
 	case "fill":
-		return c.store.UpdateCart(ctx, c.ids[i], c.id(), []int64{c.product(j)},
+		return c.store.UpdateCart(ctx, c.IDs[i], c.ID(), []int64{c.product(j)},
 			func(cart *orders.Cart, seen map[int64]orders.Product) error {
 				if n == 8 {
 					return &orders.Error{Code: orders.CodeInvalid, Field: "items", Available: len(seen)}
@@ -154,20 +126,18 @@ func (c *caller) call(ctx context.Context, verb string, i, j, n int) (any, error
 	case "claim":
 		// What programs before left due is not this one's.
 		all, err := c.store.Claim(ctx, c.now.Add(time.Duration(n)*time.Second), 10*time.Second, "token", 10_000)
-		return slices.DeleteFunc(all, func(o orders.Order) bool { return !c.own(o.ID) }), err
+		return slices.DeleteFunc(all, func(o orders.Order) bool { return !c.Own(o.ID) }), err
 	}
 	return c.sells(ctx, verb, i, j, n)
 }
 
 // own reports whether the id was made by this program.
-func (c *caller) own(id string) bool { return strings.HasPrefix(id, "id-"+c.run+"-") }
-
 // orderOf is the id of the customer's last order, or an id that nothing has.
 func (c *caller) orderOf(i int) string {
 	if id, ok := c.orders[i]; ok {
 		return id
 	}
-	return c.ids[i]
+	return c.IDs[i]
 }
 
 func (c *caller) saves(ctx context.Context, i, n int) (any, error) {
@@ -175,7 +145,7 @@ func (c *caller) saves(ctx context.Context, i, n int) (any, error) {
 		if n == 8 {
 			return &orders.Error{Code: orders.CodeInvalid, Field: "name", Available: p.Stock}
 		}
-		p.Name, p.Category, p.Stock = "Ärger \"it's\" \\ 100 % "+c.run, "", []int{0, 3, 12, 1000}[n%4]
+		p.Name, p.Category, p.Stock = "Ärger \"it's\" \\ 100 % "+c.Run, "", []int{0, 3, 12, 1000}[n%4]
 		p.Price, p.Currency = []int64{1, 57, 999_999_999_999}[n%3], []money.Currency{"USD", "JPY", "KWD"}[i%3]
 		return nil
 	})
@@ -189,11 +159,11 @@ func (c *caller) saves(ctx context.Context, i, n int) (any, error) {
 func (c *caller) places(ctx context.Context, i, j, n int) (any, error) {
 	key := ""
 	if n%2 == 0 {
-		key = c.ids[j]
+		key = c.IDs[j]
 	}
-	id, payID := c.id(), c.id()
+	id, payID := c.ID(), c.ID()
 	o, placed, err := c.store.Place(ctx,
-		orders.PlaceRequest{CustomerID: c.ids[i], IdempotencyKey: key, At: c.now, From: c.stamp().Source},
+		orders.PlaceRequest{CustomerID: c.IDs[i], IdempotencyKey: key, At: c.now, From: c.stamp().Source},
 		func(p orders.Placement) (*orders.Order, error) {
 			if len(p.Cart.Items) == 0 {
 				return nil, &orders.Error{Code: orders.CodeCartEmpty}
@@ -241,7 +211,7 @@ func (c *caller) changes(o *orders.Order, verb string, n int) error {
 	case "decline":
 		return o.Decline(c.stamp(), declinedFor("né \\"))
 	case "complete":
-		return o.Complete(c.stamp(), c.ids[n%4])
+		return o.Complete(c.stamp(), c.IDs[n%4])
 	case "queue":
 		return o.Queue(c.stamp(), "later")
 	}
@@ -253,7 +223,7 @@ func (c *caller) changes(o *orders.Order, verb string, n int) error {
 // service makes the changes of flash sales, with ids that are the same for all stores.
 func (c *caller) service() (*orders.Service, error) {
 	return orders.New(orders.Config{
-		Store: c.store, Gateway: &Gateway{}, Currency: "USD", Now: func() time.Time { return c.now }, NewID: c.id,
+		Store: c.store, Gateway: &Gateway{}, Currency: "USD", Now: func() time.Time { return c.now }, NewID: c.ID,
 	})
 }
 
@@ -281,7 +251,7 @@ func (c *caller) sells(ctx context.Context, verb string, i, j, n int) (any, erro
 	case "end":
 		return s.EndFlashSale(ctx, c.saleOf(i), by)
 	case "reserve":
-		customer := event.Actor{Kind: event.ActorCustomer, ID: c.ids[j]}
+		customer := event.Actor{Kind: event.ActorCustomer, ID: c.IDs[j]}
 		r, err := s.ReserveFlashSale(ctx, c.saleOf(i), customer, n)
 		if err == nil {
 			c.reserved[j] = r.ID
@@ -301,7 +271,7 @@ func (c *caller) saleOf(i int) string {
 	if id, ok := c.sales[i]; ok {
 		return id
 	}
-	return c.ids[i]
+	return c.IDs[i]
 }
 
 func (c *caller) shows(ctx context.Context, verb string, i, j, n int) (any, error) {
@@ -312,7 +282,7 @@ func (c *caller) shows(ctx context.Context, verb string, i, j, n int) (any, erro
 		all, err := c.store.Products(ctx)
 		return slices.DeleteFunc(all, func(p orders.Product) bool { return !slices.Contains(c.products, p.ID) }), err
 	case "cart":
-		cart, products, err := c.store.Cart(ctx, c.ids[i])
+		cart, products, err := c.store.Cart(ctx, c.IDs[i])
 		var seen []orders.Product
 		for _, it := range cart.Items {
 			seen = append(seen, products[it.ProductID])
@@ -321,16 +291,16 @@ func (c *caller) shows(ctx context.Context, verb string, i, j, n int) (any, erro
 	case "order":
 		return c.store.Order(ctx, c.orderOf(i))
 	case "list":
-		list, total, err := c.store.List(ctx, orders.Query{CustomerID: c.ids[i], Page: n % 3, PageSize: 1 + n%2,
-			From: c.bench.now.Add(-time.Hour), Text: []string{"", "ärger", "%", c.ids[j]}[n%4]})
+		list, total, err := c.store.List(ctx, orders.Query{CustomerID: c.IDs[i], Page: n % 3, PageSize: 1 + n%2,
+			From: c.bench.now.Add(-time.Hour), Text: []string{"", "ärger", "%", c.IDs[j]}[n%4]})
 		return []any{list, total}, err
 	case "sales":
 		all, err := c.store.FlashSales(ctx, c.now)
-		return slices.DeleteFunc(all, func(f orders.FlashSale) bool { return !c.own(f.ID) }), err
+		return slices.DeleteFunc(all, func(f orders.FlashSale) bool { return !c.Own(f.ID) }), err
 	case "reservation":
 		id, ok := c.reserved[j]
 		if !ok {
-			id = c.ids[j]
+			id = c.IDs[j]
 		}
 		return c.store.Reservation(ctx, id)
 	}

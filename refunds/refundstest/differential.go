@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +26,7 @@ func TestDifferential(t *testing.T, newStore func(t *testing.T) refunds.Store, p
 		suite.Says("the same calls are answered alike",
 			suite.By("by this store and one in memory", func(b *bench) {
 				memory := NewStore()
-				differ.Search(b.T, randomCall, func(run string) (x, y differ.Object) {
+				differ.Search(b.T, differ.Random(calls), func(run string) (x, y differ.Object) {
 					return newCaller(b, memory, run), newCaller(b, b.store, run)
 				}, programs)
 			}),
@@ -41,30 +40,17 @@ var calls = []string{
 	"credit", "refund", "reference", "provider", "state", "list", "attempts", "events", "outside", "balance", "entries",
 }
 
-// randomCall is a verb with three numbers: which ids, and how much.
-func randomCall(r *rand.Rand) string {
-	id := func() int {
-		if r.IntN(6) > 0 {
-			return r.IntN(4)
-		}
-		return r.IntN(len(differ.IDs("")))
-	}
-	return fmt.Sprintf("%s %d %d %d", calls[r.IntN(len(calls))], id(), id(), r.IntN(9))
-}
-
 // caller makes the calls on one of the stores.
 type caller struct {
 	*bench
+	differ.Names
 	store refunds.Store
-	run   string
-	ids   []string
-	made  int
 	at    time.Time
 	last  map[string]string // client reference -> id of its refund
 }
 
 func newCaller(b *bench, s refunds.Store, run string) *caller {
-	return &caller{bench: b, store: s, run: run, ids: differ.IDs(run), at: b.now, last: map[string]string{}}
+	return &caller{bench: b, Names: differ.NewNames(run), store: s, at: b.now, last: map[string]string{}}
 }
 
 // stamp is by the caller's clock: one of the two stores is ahead of the other.
@@ -74,18 +60,11 @@ func (c *caller) stamp() event.Stamp {
 	return s
 }
 
-func (c *caller) id() string {
-	c.made++
-	return fmt.Sprintf("id-%s-%d", c.run, c.made)
-}
-
 // Do implements differ.Object.
 func (c *caller) Do(ctx context.Context, op string) string {
-	var verb string
-	var i, j, n int
-	_, _ = fmt.Sscan(op, &verb, &i, &j, &n) // the words that each op has
+	verb, i, j, n := differ.Parts(op)
 	c.at = c.at.Add(time.Second)
-	v, err := c.call(ctx, verb, c.ids[i], c.ids[j], n)
+	v, err := c.call(ctx, verb, c.IDs[i], c.IDs[j], n)
 	if err != nil {
 		v = nil
 	}
@@ -143,12 +122,12 @@ func (c *caller) call(ctx context.Context, verb, x, y string, n int) (any, error
 		// What programs before left due is not this one's.
 		all, err := c.store.Claim(ctx, c.at.Add(time.Duration(n)*time.Second), lease, "token", 10_000)
 		return slices.DeleteFunc(all, func(r refunds.Refund) bool {
-			return !strings.HasPrefix(r.ID, "id-"+c.run+"-")
+			return !c.Own(r.ID)
 		}), err
 	case "manual":
 		return c.store.NextManualReference(ctx, p.method)
 	case "credit":
-		return c.store.Credit(ctx, refunds.CreditEntry{ID: c.id(), CustomerID: x, Currency: p.currency,
+		return c.store.Credit(ctx, refunds.CreditEntry{ID: c.ID(), CustomerID: x, Currency: p.currency,
 			Amount: []int64{1<<53 + 1, 5, -4, 0}[n%4], Ref: y + "r", Note: "it's", At: c.at, By: c.stamp().By})
 	}
 	return c.reads(ctx, verb, p, n)
@@ -171,7 +150,7 @@ func (c *caller) reads(ctx context.Context, verb string, p plan, n int) (any, er
 		return []any{list, total}, err
 	case "attempts":
 		return c.store.ProviderAttempts(ctx, refunds.AttemptQuery{
-			IDs: []string{"id-" + c.run + "-2", p.order, p.reference}})
+			IDs: []string{"id-" + c.Run + "-2", p.order, p.reference}})
 	case "events":
 		return c.eventsIn(ctx, c.known(p.reference))
 	case "outside":
@@ -200,7 +179,7 @@ func (c *caller) eventsIn(ctx context.Context, id string) (any, error) {
 }
 
 func (c *caller) opens(ctx context.Context, p plan) (refunds.Refund, error) {
-	id, attempt := c.id(), c.id()
+	id, attempt := c.ID(), c.ID()
 	return openOne(ctx, c.store, p.open(), refunds.OpeningOne(p.open(),
 		func(s refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 			if current != nil && current.Status != refunds.StatusFailed {

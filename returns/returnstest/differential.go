@@ -2,10 +2,8 @@ package returnstest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +27,7 @@ func TestDifferential(t *testing.T, newStore func(t *testing.T) returns.Store, p
 		suite.Says("the same calls are answered alike",
 			suite.By("by this store and one in memory", func(b *bench) {
 				memory := NewStore()
-				differ.Search(b.T, randomCall, func(run string) (x, y differ.Object) {
+				differ.Search(b.T, differ.Random(verbs), func(run string) (x, y differ.Object) {
 					return newCaller(b, memory, run), newCaller(b, b.store, run)
 				}, programs)
 			}),
@@ -44,25 +42,12 @@ var verbs = []string{
 	"refuse", "publish", "return", "list", "claims", "counts", "events", "terms", "all",
 }
 
-// randomCall is a verb with three numbers: which ids, and how much.
-func randomCall(r *rand.Rand) string {
-	id := func() int {
-		if r.IntN(6) > 0 {
-			return r.IntN(4)
-		}
-		return r.IntN(len(differ.IDs("")))
-	}
-	return fmt.Sprintf("%s %d %d %d", verbs[r.IntN(len(verbs))], id(), id(), r.IntN(9))
-}
-
 // caller makes the calls on one of the stores. What counts all returns, or all terms, is
 // shown from what there was before the program.
 type caller struct {
 	*bench
+	differ.Names
 	store  returns.Store
-	run    string
-	ids    []string
-	made   int
 	last   map[int]string // the last return of an order
 	counts map[returns.Status]int
 	before int // versions of the terms
@@ -75,7 +60,7 @@ func newCaller(b *bench, s returns.Store, run string) *caller {
 	day, err := strconv.Atoi(n)
 	b.ok(err)
 	own.now = b.now.AddDate(0, 0, day)
-	c := &caller{bench: &own, store: s, run: run, ids: differ.IDs(run), last: map[int]string{}}
+	c := &caller{bench: &own, Names: differ.NewNames(run), store: s, last: map[int]string{}}
 	c.counts, err = s.Counts(b.ctx)
 	b.ok(err)
 	all, err := s.AllTerms(b.ctx)
@@ -89,28 +74,17 @@ func newCaller(b *bench, s returns.Store, run string) *caller {
 }
 
 // terms is the id of those that are published before the first call.
-func (c *caller) terms() string { return "terms-" + c.run }
-
-func (c *caller) id() string {
-	c.made++
-	return fmt.Sprintf("id-%s-%d", c.run, c.made)
-}
+func (c *caller) terms() string { return "terms-" + c.Run }
 
 // Do implements differ.Object.
 func (c *caller) Do(ctx context.Context, op string) string {
-	var verb string
-	var i, j, n int
-	_, _ = fmt.Sscan(op, &verb, &i, &j, &n) // the words that each op has
+	verb, i, j, n := differ.Parts(op)
 	c.now = c.now.Add(time.Minute)
 	v, err := c.call(ctx, verb, i, j, n)
 	if err != nil {
 		return kindOf(err)
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return strings.ReplaceAll(string(text), "null", "[]") // a list of nothing may be nil
+	return differ.JSON(v)
 }
 
 // kindOf is the error in a few words.
@@ -136,24 +110,24 @@ func (c *caller) call(ctx context.Context, verb string, i, j, n int) (any, error
 		return r, err
 	case "publish":
 		t, err := c.store.Publish(ctx, returns.Terms{
-			ID: c.id(), Policy: policy(), PublishedAt: c.now, PublishedBy: c.stamp().By, Note: "it's \"100\" % \\",
+			ID: c.ID(), Policy: policy(), PublishedAt: c.now, PublishedBy: c.stamp().By, Note: "it's \"100\" % \\",
 		})
 		t.Version -= c.before
 		return t, err
 	case "return":
 		return c.store.Return(ctx, c.known(i))
 	case "list":
-		list, total, err := c.store.List(ctx, returns.Query{OrderID: c.ids[i], Page: n % 3, PageSize: 1 + n%2,
-			OpenTasks: n == 8, Text: []string{"", "mouse", "%", "rma-", c.ids[j]}[n%5]})
+		list, total, err := c.store.List(ctx, returns.Query{OrderID: c.IDs[i], Page: n % 3, PageSize: 1 + n%2,
+			OpenTasks: n == 8, Text: []string{"", "mouse", "%", "rma-", c.IDs[j]}[n%5]})
 		return []any{list, total}, err
 	case "claims":
-		return c.store.Claims(ctx, c.ids[i], c.ids[j])
+		return c.store.Claims(ctx, c.IDs[i], c.IDs[j])
 	case "counts":
 		return c.counted(ctx)
 	case "events":
 		return c.told(ctx, c.known(i))
 	case "terms":
-		t, err := c.store.Terms(ctx, c.ids[i])
+		t, err := c.store.Terms(ctx, c.IDs[i])
 		t.Version -= c.before
 		return t, err
 	case "all":
@@ -165,7 +139,7 @@ func (c *caller) call(ctx context.Context, verb string, i, j, n int) (any, error
 		return own, err
 	}
 	return c.store.Update(ctx, c.known(i), returns.Changing(func(r *returns.Return) error {
-		return c.changes(r, verb, c.ids[j], n)
+		return c.changes(r, verb, c.IDs[j], n)
 	}))
 }
 
@@ -174,19 +148,19 @@ func (c *caller) known(i int) string {
 	if id, ok := c.last[i]; ok {
 		return id
 	}
-	return c.ids[i]
+	return c.IDs[i]
 }
 
 // bought is an order of a customer. Its lines are called as those of other orders are.
 func (c *caller) bought(i, j int) purchase.Purchase {
 	currency := []money.Currency{"USD", "JPY", "KWD"}[i%3]
 	o := purchase.Purchase{
-		OrderID: c.ids[i], CustomerID: c.ids[j], TermsID: c.terms(), Currency: currency, Status: purchase.Completed,
+		OrderID: c.IDs[i], CustomerID: c.IDs[j], TermsID: c.terms(), Currency: currency, Status: purchase.Completed,
 		PlacedAt: c.now,
 	}
 	for k, units := range []int{3, 2} {
 		o.Lines = append(o.Lines, purchase.Line{
-			ID: c.ids[k], ProductID: c.ids[k+3], Name: "Mouse \"é\" \\ 100 %", Category: "Hardware", Quantity: units,
+			ID: c.IDs[k], ProductID: c.IDs[k+3], Name: "Mouse \"é\" \\ 100 %", Category: "Hardware", Quantity: units,
 			Paid: purchase.Paid(currency, money.Components{Price: 1<<53 + int64(k)}),
 		})
 	}
@@ -196,7 +170,7 @@ func (c *caller) bought(i, j int) purchase.Purchase {
 
 // files is a decision that files units of the order, whatever is claimed of it.
 func (c *caller) files(o purchase.Purchase, n int) func(returns.Claims) (*returns.Return, error) {
-	id, photo, lines := c.id(), c.id(), []string{c.id(), c.id()}
+	id, photo, lines := c.ID(), c.ID(), []string{c.ID(), c.ID()}
 	return func(claims returns.Claims) (*returns.Return, error) {
 		terms := c.terms()
 		if n == 7 {
