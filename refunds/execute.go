@@ -252,35 +252,6 @@ func (t *execution) again(res AttemptUpdate) bool {
 	return false
 }
 
-// errOnHold says that the refund was held before anything of it was sent.
-var errOnHold = errors.New("refunds: it is held")
-
-// releaseOnHold gives back the lease of a refund that is on hold, and releases one that
-// waits for room where there is some.
-func (t *execution) releaseOnHold(ctx context.Context) (Refund, error) {
-	r, err := t.update(ctx, func(r *Refund) error {
-		if r.OnHold() {
-			r.Work.NextAt = r.lookAgain(t.s.now())
-		}
-		r.Lease("", time.Time{})
-		return nil
-	})
-	if err != nil {
-		return t.lost(ctx, err)
-	}
-	if r.HoldRef == PaidOutside {
-		return r, t.s.refit(ctx, r, t.s.worker(ctx).By)
-	}
-	return r, nil
-}
-
-// placedOnHold reports whether the refund was held since it was read, so that
-// nothing more is sent. A read that fails holds nothing: the next save fails too.
-func (t *execution) placedOnHold(ctx context.Context) bool {
-	r, err := t.s.store.Refund(ctx, t.r.ID)
-	return err == nil && r.HoldRef != "" && t.r.HoldRef == ""
-}
-
 // call makes one provider call within the timeout, under a lease that is
 // renewed while it lasts. A caller that goes away does not cut it: that would
 // only add doubt.

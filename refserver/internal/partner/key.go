@@ -1,11 +1,19 @@
 package partner
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
 const (
@@ -58,3 +66,86 @@ func prefixOf(text string) (prefix string, ok bool) {
 
 // same compares hashes in a time that does not tell where they differ.
 func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// NewKey makes a key for a partner. Its text is returned once and stored nowhere. Keys that
+// are there stay valid until they expire or are revoked, so that a partner can change over.
+// A zero expires means never.
+func (s *Service) NewKey(ctx context.Context, partnerID string, expires time.Time) (text string, k Key, err error) {
+	now := s.cfg.Now()
+	if !expires.IsZero() && !expires.After(now) {
+		return "", Key{}, &Invalid{"expires", "Enter a day after today, or none."}
+	}
+	text, prefix, hash := newKey()
+	row := keyRow{
+		Prefix:    prefix,
+		PartnerID: partnerID,
+		Hash:      hash,
+		CreatedAt: sqldb.At(now),
+		ExpiresAt: sqldb.At(expires),
+	}
+	err = s.cfg.DB.Tx(ctx, "partner: new key", func(ctx context.Context, tx bun.IDB) error {
+		there, err := tx.NewSelect().Model((*partnerRow)(nil)).Where("id = ?", partnerID).Exists(ctx)
+		if err == nil && !there {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.NewInsert().Model(&row).Returning("NULL").Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return "", Key{}, err
+	}
+	return text, row.key(), nil
+}
+
+// RevokeKey ends a key at once. A key that was revoked stays so; one that does not exist is
+// ErrNotFound.
+func (s *Service) RevokeKey(ctx context.Context, partnerID, prefix string) error {
+	return s.cfg.DB.Tx(ctx, "partner: revoke key", func(ctx context.Context, tx bun.IDB) error {
+		row := keyRow{Prefix: prefix}
+		err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK().Where("partner_id = ?", partnerID)).Scan(ctx)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil || !row.RevokedAt.IsZero() {
+			return err
+		}
+		row.RevokedAt = sqldb.At(s.cfg.Now())
+		_, err = tx.NewUpdate().Model(&row).WherePK().Column("revoked_at").Exec(ctx)
+		return err
+	})
+}
+
+// usedEvery is how exact the last use of a key is: not every request writes.
+const usedEvery = time.Minute
+
+// Authenticate returns the partner whose key it is, or ErrKey. What is no key costs as much
+// as what is one: a look-up and a comparison.
+func (s *Service) Authenticate(ctx context.Context, key string) (Partner, error) {
+	prefix, ok := prefixOf(key)
+	row := keyRow{Prefix: prefix}
+	err := s.cfg.DB.Read().NewSelect().Model(&row).WherePK().Scan(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Partner{}, fmt.Errorf("partner: look up key: %w", err)
+	}
+	if err != nil {
+		row.Hash = make([]byte, sha256.Size)
+	}
+	now := s.cfg.Now()
+	if match := same(row.Hash, hashKey(key)); !match || !ok || err != nil || !row.key().Valid(now) {
+		return Partner{}, ErrKey
+	}
+	if now.Sub(row.LastUsedAt.Time()) > usedEvery {
+		err := s.cfg.DB.Tx(ctx, "partner: use key", func(ctx context.Context, tx bun.IDB) error {
+			_, err := tx.NewUpdate().Model((*keyRow)(nil)).Set("last_used_at = ?", sqldb.At(now)).
+				Where("prefix = ?", prefix).Exec(ctx)
+			return err
+		})
+		if err != nil {
+			return Partner{}, err
+		}
+	}
+	return s.Partner(ctx, row.PartnerID)
+}
