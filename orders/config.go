@@ -72,7 +72,7 @@ type Config struct {
 	Observer Observer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// NewID makes ids. Default: UUIDv7.
+	// NewID makes ids that grow with time, since work is taken in their order. Default: UUIDv7.
 	NewID func() string
 	// Jitter spreads a backoff, so that what failed together is not retried
 	// together. Default: a random duration from d/2 to d*3/2.

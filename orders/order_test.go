@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -351,4 +352,25 @@ func properties() *gopter.Properties {
 	p := gopter.DefaultTestParameters()
 	p.MinSuccessfulTests = 300
 	return gopter.NewProperties(p)
+}
+
+// TestMayBeCapturedNeedsAConfirm: an attempt can't leave a payment unknown that no confirm
+// was recorded for.
+func TestMayBeCapturedNeedsAConfirm(t *testing.T) {
+	o := placed(t, payment.Card)
+	r := orders.ChargeResult{Outcome: payment.OutcomeUnknown, MayBeCaptured: true}
+	before := o.Clone()
+	var e *orders.Error
+	if err := o.ChargeAttempted(noon, r); !errors.As(err, &e) || e.Field != "may_be_captured" {
+		t.Errorf("without a confirm: %v", err)
+	}
+	if !reflect.DeepEqual(o.Clone(), before) {
+		t.Error("the refusal changed the order")
+	}
+	if err := o.Confirming(noon, "pi_1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.ChargeAttempted(noon, r); err != nil || o.Payment.Status != orders.PaymentUnknown {
+		t.Errorf("after a confirm: %v, %s", err, o.Payment.Status)
+	}
 }

@@ -133,12 +133,13 @@ type Store interface {
 	// expired by the stamp, and calls decide with the product as it stands for
 	// the customer. What decide returns is saved, with its events, and the
 	// units it holds more (or less) than before leave (or rejoin) the stock and
-	// the sale.
+	// the sale. When decide refuses, what has expired is ended all the same.
 	Reserve(ctx context.Context, saleID, customerID string, s event.Stamp,
 		decide func(Product) (Reservation, []event.Event, error)) (Reservation, error)
 	Reservation(ctx context.Context, id string) (Reservation, error)
 	// ExpireReservations ends up to limit reservations whose time is up and
-	// gives their units back. It returns how many it ended.
+	// gives their units back. It returns how many it ended. Whoever's call finds
+	// them expired, their events are by event.System("flash sales").
 	ExpireReservations(ctx context.Context, s event.Stamp, limit int) (int, error)
 }
 

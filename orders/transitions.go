@@ -300,6 +300,11 @@ func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 	}
 	status := PaymentPending
 	if r.MayBeCaptured {
+		if o.Payment.ProviderID == "" && o.Payment.Page.ProviderID == "" {
+			return &Error{Code: CodeInvalid, Field: "may_be_captured",
+				Message: fmt.Sprintf("order %s has no payment at the provider that a confirm can be sent for; "+
+					"record that with Confirming first", o.Number)}
+		}
 		status = PaymentUnknown
 	}
 	round := o.Payment.KeyRound

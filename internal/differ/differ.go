@@ -56,9 +56,21 @@ func compare(ctx context.Context, a, b Object, p []string) string {
 		if x == y {
 			continue
 		}
-		return fmt.Sprintf("call %d, %s:\nmemory: %.900q\nother:  %.900q", i+1, op, x, y)
+		same := max(0, prefix(x, y)-200)
+		return fmt.Sprintf("call %d, %s, from byte %d on:\nmemory: %.600q\nother:  %.600q",
+			i+1, op, same, x[same:], y[same:])
 	}
 	return ""
+}
+
+// prefix is how many bytes two texts begin with alike.
+func prefix(x, y string) int {
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return i
+		}
+	}
+	return min(len(x), len(y))
 }
 
 // shrunk takes calls out for as long as the rest is answered differently.
@@ -113,10 +125,11 @@ type Names struct {
 // NewNames are those of a run.
 func NewNames(run string) Names { return Names{Run: run, IDs: strangers(run)} }
 
-// ID is a new id of the program's own, in the same order on each store.
+// ID is a new id of the program's own, the same on each store. They grow, as ids by the
+// clock do: stores may take the smaller one as the older.
 func (n *Names) ID() string {
 	n.made++
-	return fmt.Sprintf("id-%s-%d", n.Run, n.made)
+	return fmt.Sprintf("id-%s-%04d", n.Run, n.made)
 }
 
 // Own reports whether the program made the id.

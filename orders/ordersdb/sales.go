@@ -176,6 +176,7 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 		return orders.Reservation{}, noText("customer")
 	}
 	var saved orders.Reservation
+	var refused error
 	err := s.db.Tx(ctx, "ordersdb: reserve", func(ctx context.Context, tx bun.IDB) error {
 		f, err := loadSale(ctx, tx, saleID)
 		if err != nil {
@@ -193,16 +194,14 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 			return err
 		}
 		p.Stock += b.back[p.ID]
-		r, events, err := decide(b.product(p, customerID))
-		if err != nil {
-			return err
+		var events []event.Event
+		if saved, events, refused = decide(b.product(p, customerID)); refused == nil {
+			before := b.held[buyer{saved.SaleID, customerID}].Quantity
+			b.hold(saved, saved.Quantity-before)
+			if err := b.keep(saved, events, nil); err != nil {
+				return err
+			}
 		}
-		before := b.held[buyer{r.SaleID, customerID}].Quantity
-		b.hold(r, r.Quantity-before)
-		if err := b.keep(r, events, nil); err != nil {
-			return err
-		}
-		saved = r
 		if back := b.back[p.ID]; back != 0 {
 			if err := addStock(ctx, tx, b.back, []int64{p.ID}); err != nil {
 				return err
@@ -210,7 +209,7 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 		}
 		return s.saveSales(ctx, tx, b)
 	})
-	if err != nil {
+	if err = cmp.Or(err, refused); err != nil {
 		return orders.Reservation{}, refusal(err)
 	}
 	return saved, nil

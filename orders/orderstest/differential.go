@@ -131,7 +131,6 @@ func (c *caller) call(ctx context.Context, verb string, i, j, n int) (any, error
 	return c.sells(ctx, verb, i, j, n)
 }
 
-// own reports whether the id was made by this program.
 // orderOf is the id of the customer's last order, or an id that nothing has.
 func (c *caller) orderOf(i int) string {
 	if id, ok := c.orders[i]; ok {

@@ -42,8 +42,7 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest,
 	swept := func(v orders.Reservation) bool {
 		return slices.ContainsFunc(cart.Items, func(it orders.CartItem) bool { return it.ProductID == v.ProductID })
 	}
-	st := event.Stamp{At: r.At, By: event.System("flash sales"), Source: r.From}
-	if _, err := s.expire(st, math.MaxInt, swept); err != nil {
+	if _, err := s.expire(event.Stamp{At: r.At, Source: r.From}, math.MaxInt, swept); err != nil {
 		return orders.Order{}, false, err
 	}
 	for try := 0; ; try++ {

@@ -231,7 +231,9 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 	return n, err
 }
 
+// expire ends reservations. Their events name no customer: it was the time.
 func (s *Store) expire(st event.Stamp, limit int, which func(orders.Reservation) bool) (n int, err error) {
+	st.By = event.System("flash sales")
 	for _, r := range s.reservations {
 		if r.Status != orders.ReservationHeld || r.ExpiresAt.After(st.At) || !which(r) {
 			continue

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 func testReservation(b *bench) {
@@ -111,6 +112,17 @@ func testReservationExpiresLazily(b *bench) {
 	_, _, err = b.place("dee", b.cart("dee", orders.CartItem{ProductID: p.ID, Quantity: 2}), "")
 	b.code(err, orders.CodeOutOfStock)
 	b.counts("given back", f, 1, 1, 0)
+
+	// A refused reservation too.
+	f = b.sale(b.product("Keyboard", 2).ID, 2, 2)
+	last := b.reserved(f, "eve", 2)
+	b.now = b.now.Add(10 * time.Minute)
+	_, err = b.reserve(f, "fay", 3)
+	b.code(err, orders.CodeSaleLimit)
+	b.counts("given back to nobody", f, 2, 0, 0)
+	events, err := b.store.Events(b.ctx, last.ID)
+	b.ok(err)
+	b.equal("who ended it", events[len(events)-1].Actor, event.System("flash sales"))
 }
 
 func testReservationEndsWithSale(b *bench) {

@@ -150,7 +150,7 @@ func (c *caller) reads(ctx context.Context, verb string, p plan, n int) (any, er
 		return []any{list, total}, err
 	case "attempts":
 		return c.store.ProviderAttempts(ctx, refunds.AttemptQuery{
-			IDs: []string{"id-" + c.Run + "-2", p.order, p.reference}})
+			IDs: []string{"id-" + c.Run + "-0002", p.order, p.reference}})
 	case "events":
 		return c.eventsIn(ctx, c.known(p.reference))
 	case "outside":
