@@ -10,7 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/orderstest/ordersgen"
 )
 
 // dutyAndShipping are rules as a shop that imports and ships has them.
@@ -179,7 +179,7 @@ func TestPriceProperties(t *testing.T) {
 					r.OrderFee)
 			}
 			return ""
-		}, orderstest.GenItems(), orderstest.GenRules()))
+		}, ordersgen.GenItems(), ordersgen.GenRules()))
 	p.Property("everything returned, unit by unit, sums to what was paid", prop.ForAll(
 		func(o orders.Order, seed uint64) string {
 			r := rand.New(rand.NewPCG(seed, 1))
@@ -209,7 +209,7 @@ func TestPriceProperties(t *testing.T) {
 				return fmt.Sprintf("%d back, %d paid, %d charged", back, o.Total(), o.Payment.Amount)
 			}
 			return ""
-		}, orderstest.GenOrder(), gen.UInt64()))
+		}, ordersgen.GenOrder(), gen.UInt64()))
 	p.TestingRun(t)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/refunds/refundstest/refundsgen"
 )
 
 // world is what the commands work on: a service whose process may die, a
@@ -181,7 +182,7 @@ func returnOf(n, units int, m payment.Method) refunds.Request {
 
 func genAction() gopter.Gen {
 	num := func(n int) gopter.Gen { return gen.IntRange(0, n-1) }
-	refund := gopter.CombineGens(num(6), num(3), refundstest.GenMethod()).Map(func(v []any) commands.Command {
+	refund := gopter.CombineGens(num(6), num(3), refundsgen.GenMethod()).Map(func(v []any) commands.Command {
 		n, units, m := v[0].(int), v[1].(int), v[2].(payment.Method)
 		return action{fmt.Sprintf("refund %d, %d units by %s", n, 1+units, m), func(w *world) {
 			_,
@@ -197,7 +198,7 @@ func genAction() gopter.Gen {
 			wg.Wait()
 		}}
 	})
-	fault := refundstest.GenFault().Map(func(f refundstest.Fault) commands.Command {
+	fault := refundsgen.GenFault().Map(func(f refundstest.Fault) commands.Command {
 		return action{fmt.Sprintf("the next send ends as %q", f),
 			func(w *world) { w.gateway.Script(refundstest.CallCreate, f) }}
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
-	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/refunds/refundstest/refundsgen"
 )
 
 // give records what a quote gave.
@@ -254,7 +254,7 @@ func TestQuoteRefusals(t *testing.T) {
 func TestTheQuoteLaw(t *testing.T) {
 	properties := gopter.NewProperties(nil)
 	properties.Property("everything returned sums to what was paid", prop.ForAll(
-		func(p refundstest.Purchase, steps []refundstest.Step) (string, error) {
+		func(p refundsgen.Purchase, steps []refundsgen.Step) (string, error) {
 			given := map[string]refunds.Refunded{}
 			var held []refunds.Quote
 			for _, s := range append(steps, p.Rest()...) {
@@ -299,10 +299,10 @@ func TestTheQuoteLaw(t *testing.T) {
 				}
 			}
 			return "", nil
-		}, refundstest.GenPurchase(), gen.SliceOf(refundstest.GenStep())))
+		}, refundsgen.GenPurchase(), gen.SliceOf(refundsgen.GenStep())))
 
 	properties.Property("without reversals a step is at most one minor unit off per component", prop.ForAll(
-		func(p refundstest.Purchase, steps []refundstest.Step) string {
+		func(p refundsgen.Purchase, steps []refundsgen.Step) string {
 			given := map[string]refunds.Refunded{}
 			for _, s := range steps {
 				r, ok := p.Request(s, given)
@@ -326,7 +326,7 @@ func TestTheQuoteLaw(t *testing.T) {
 				give(given, q)
 			}
 			return ""
-		}, refundstest.GenPurchase(), gen.SliceOf(refundstest.GenStep())))
+		}, refundsgen.GenPurchase(), gen.SliceOf(refundsgen.GenStep())))
 
 	properties.Property("fees come off last and stay within the gross", prop.ForAll(
 		func(r refunds.QuoteRequest) string {
@@ -355,7 +355,7 @@ func TestTheQuoteLaw(t *testing.T) {
 				return fmt.Sprintf("no override, and the terms pay %d of %d", q.ByTerms, q.Amount)
 			}
 			return ""
-		}, refundstest.GenQuoteRequest()))
+		}, refundsgen.GenQuoteRequest()))
 	properties.TestingRun(t)
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
-	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/refunds/refundstest/refundsgen"
 )
 
 // fresh is payments that nothing was refunded of.
@@ -188,7 +188,7 @@ func TestSplitProperties(t *testing.T) {
 func TestSplitOfUnitsSumsToWhatEachPaymentCaptured(t *testing.T) {
 	properties := gopter.NewProperties(nil)
 	properties.Property("units in any order", prop.ForAll(
-		func(bought refundstest.Purchase, c splitCase, steps []refundstest.Step) string {
+		func(bought refundsgen.Purchase, c splitCase, steps []refundsgen.Step) string {
 			rest := bought.Paid()
 			for i := range c.Captured {
 				if c.Captured[i] = min(c.Captured[i], rest); i == len(c.Captured)-1 {
@@ -217,6 +217,6 @@ func TestSplitOfUnitsSumsToWhatEachPaymentCaptured(t *testing.T) {
 				}
 			}
 			return ""
-		}, refundstest.GenPurchase(), genSplit(), gen.SliceOf(refundstest.GenStep())))
+		}, refundsgen.GenPurchase(), genSplit(), gen.SliceOf(refundsgen.GenStep())))
 	properties.TestingRun(t)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
-	"github.com/returnkit/returnkit/returns/returnstest"
+	"github.com/returnkit/returnkit/returns/returnstest/returnsgen"
 )
 
 // TestTheEstimateIsTheRefundWhenAllIsAccepted: I3, for any terms, order and
@@ -58,7 +58,7 @@ func TestTheEstimateIsTheRefundWhenAllIsAccepted(t *testing.T) {
 			}
 		}
 		return ""
-	}, returnstest.GenPolicy(), gen.IntRange(1, 9), gen.IntRange(0, 9), gen.IntRange(0, 9), gen.Bool())
+	}, returnsgen.GenPolicy(), gen.IntRange(1, 9), gen.IntRange(0, 9), gen.IntRange(0, 9), gen.Bool())
 }
 
 // C6: the fees are shown before the request is sent, each with its rule.

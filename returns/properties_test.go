@@ -17,7 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
-	"github.com/returnkit/returnkit/returns/returnstest"
+	"github.com/returnkit/returnkit/returns/returnstest/returnsgen"
 )
 
 // holds checks a property many times.
@@ -33,13 +33,13 @@ func holds(t *testing.T, times int, name string, check any, gens ...gopter.Gen) 
 func TestGeneratedPoliciesAreValid(t *testing.T) {
 	holds(
 		t, 300, "Validate accepts them", func(p returns.Policy) bool { return p.Validate() == nil },
-		returnstest.GenPolicy(),
+		returnsgen.GenPolicy(),
 	)
 }
 
 // TestPolicyIsMonotone: I12.
 func TestPolicyIsMonotone(t *testing.T) {
-	holds(t, 500, "a shorter window lets nothing more pass", func(c returnstest.Case, less int) bool {
+	holds(t, 500, "a shorter window lets nothing more pass", func(c returnsgen.Case, less int) bool {
 		before := c.Evaluate()
 		shown := returns.Returnable(c.Terms, c.Order, c.Claims, c.At)
 		c.Terms.Policy.WindowDays = max(0, c.Terms.Policy.WindowDays-less)
@@ -59,9 +59,9 @@ func TestPolicyIsMonotone(t *testing.T) {
 			}
 		}
 		return !after.Eligible || before.Eligible
-	}, returnstest.GenCase(), gen.IntRange(0, 60))
+	}, returnsgen.GenCase(), gen.IntRange(0, 60))
 
-	holds(t, 500, "a verdict depends on its inputs alone, and changes none", func(c returnstest.Case) bool {
+	holds(t, 500, "a verdict depends on its inputs alone, and changes none", func(c returnsgen.Case) bool {
 		claims, items := maps.Clone(c.Claims), slices.Clone(c.Request.Items)
 		v := c.Evaluate()
 		if !reflect.DeepEqual(claims, c.Claims) || !slices.Equal(items, c.Request.Items) {
@@ -72,13 +72,13 @@ func TestPolicyIsMonotone(t *testing.T) {
 		slices.Reverse(c.Order.Lines)
 		c.Order.TermsID, c.Order.Payments = "other", []purchase.Payment{{Captured: c.Order.Total()}}
 		return reflect.DeepEqual(v, c.Evaluate())
-	}, returnstest.GenCase())
+	}, returnsgen.GenCase())
 }
 
 // TestAnEligibleVerdictNeverGivesMoreThanIsLeft: I2, and the nearest value of
 // a quantity passes where it is asked for alone.
 func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
-	holds(t, 1000, "units", func(c returnstest.Case) string {
+	holds(t, 1000, "units", func(c returnsgen.Case) string {
 		v := c.Evaluate()
 		total := map[string]int{}
 		for _, it := range c.Request.Items {
@@ -106,7 +106,7 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 			}
 		}
 		return ""
-	}, returnstest.GenCase())
+	}, returnsgen.GenCase())
 }
 
 // TestARefundIsTheQuoteOfItsTerms: I3, recounted from the terms and overrides,
@@ -180,7 +180,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		}
 		s.get(r.ID)
 		return ""
-	}, returnstest.GenPolicy(), gen.IntRange(1, 9), gen.IntRange(0, 9), gen.IntRange(0, 9), gen.Bool(), gen.Bool())
+	}, returnsgen.GenPolicy(), gen.IntRange(1, 9), gen.IntRange(0, 9), gen.IntRange(0, 9), gen.Bool(), gen.Bool())
 }
 
 // TestPhotosAreOurs: I16 for photos that were damaged on their way.

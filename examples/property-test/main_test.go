@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/refunds/refundstest/refundsgen"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnstest"
 )
@@ -115,7 +116,7 @@ func TestEverythingThatComesBackIsPaidBack(t *testing.T) {
 	parameters.MinSuccessfulTests = 50
 	properties := gopter.NewProperties(parameters)
 	properties.Property("what was paid is paid back", prop.ForAll(
-		func(p refundstest.Purchase, steps []refundstest.Step) (string, error) {
+		func(p refundsgen.Purchase, steps []refundsgen.Step) (string, error) {
 			wallet := &Wallet{}
 			wallet.Capture("account-1", p.Paid())
 			svc, err := refunds.New(refunds.Config{Store: NewRefundStore(), Gateway: Gateway{wallet}})
@@ -130,13 +131,13 @@ func TestEverythingThatComesBackIsPaidBack(t *testing.T) {
 			}
 			return "", nil
 		},
-		refundstest.GenPurchase(), gen.SliceOfN(4, refundstest.GenStep()),
+		refundsgen.GenPurchase(), gen.SliceOfN(4, refundsgen.GenStep()),
 	))
 	properties.TestingRun(t)
 }
 
 // payBack requests what each step gives back, twice.
-func payBack(t *testing.T, svc *refunds.Service, p refundstest.Purchase, steps []refundstest.Step) error {
+func payBack(t *testing.T, svc *refunds.Service, p refundsgen.Purchase, steps []refundsgen.Step) error {
 	given := map[string]refunds.Refunded{}
 	for i, step := range steps {
 		q, left := p.Request(step, given)

@@ -42,7 +42,7 @@ func Search(t *suite.T, random func(r *rand.Rand) string, fresh func(run string)
 		if difference == "" {
 			continue
 		}
-		p, difference = shrunk(p, difference, differs)
+		p, difference = Shrink(p, difference, differs)
 		t.Screen(fmt.Sprintf("two stores answer differently (seed %d):\n    %s\n%s", seed,
 			strings.Join(p, "\n    "), difference))
 		return
@@ -73,8 +73,8 @@ func prefix(x, y string) int {
 	return min(len(x), len(y))
 }
 
-// shrunk takes calls out for as long as the rest is answered differently.
-func shrunk(p []string, difference string, differs func([]string) string) ([]string, string) {
+// Shrink takes calls out for as long as the rest still differs, and returns it with its difference.
+func Shrink[C any](p []C, difference string, differs func([]C) string) ([]C, string) {
 	for i := len(p) - 1; i >= 0; i-- {
 		smaller := slices.Delete(slices.Clone(p), i, i+1)
 		if d := differs(smaller); d != "" {

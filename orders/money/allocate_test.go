@@ -12,7 +12,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/orderstest/ordersgen"
 )
 
 func ExampleAllocate() {
@@ -118,8 +118,8 @@ func TestAllocateProperties(t *testing.T) {
 				return err.Error()
 			}
 			return ""
-		}, gen.OneGenOf(orderstest.GenMinor(1_000_000), gen.Int64Range(0, math.MaxInt64)),
-		gen.SliceOf(orderstest.GenMinor(1_000_000_000))))
+		}, gen.OneGenOf(ordersgen.GenMinor(1_000_000), gen.Int64Range(0, math.MaxInt64)),
+		gen.SliceOf(ordersgen.GenMinor(1_000_000_000))))
 	p.TestingRun(t)
 }
 
@@ -193,7 +193,7 @@ func TestShareProperties(t *testing.T) {
 				return fmt.Sprintf("the steps sum to %d, paid was %d", sum, paid)
 			}
 			return ""
-		}, gen.OneGenOf(orderstest.GenMinor(1_000_000), gen.Int64Range(0, math.MaxInt64)), gen.IntRange(1, 1000),
+		}, gen.OneGenOf(ordersgen.GenMinor(1_000_000), gen.Int64Range(0, math.MaxInt64)), gen.IntRange(1, 1000),
 		gen.UInt64()))
 	p.TestingRun(t)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/orderstest/ordersgen"
 )
 
 func properties() *gopter.Properties {
@@ -174,7 +174,7 @@ func TestMoneyProperties(t *testing.T) {
 	p.Property("Decimal and ParseMoney are inverse", prop.ForAll(func(m money.Money) bool {
 		back, err := money.Parse(m.Decimal(), m.Currency())
 		return err == nil && back == m
-	}, orderstest.GenMoney()))
+	}, ordersgen.GenMoney()))
 	p.Property("a - b + b is a, or out of range", prop.ForAll(func(a, b money.Money) bool {
 		b = money.New(b.Minor(), a.Currency())
 		d, err := a.Sub(b)
@@ -183,7 +183,7 @@ func TestMoneyProperties(t *testing.T) {
 		}
 		back, err := d.Add(b)
 		return err == nil && back == a
-	}, orderstest.GenMoney(), orderstest.GenMoney()))
+	}, ordersgen.GenMoney(), ordersgen.GenMoney()))
 	p.Property("n times is n sums", prop.ForAll(func(minor int64, n int) bool {
 		m := money.New(minor, "USD")
 		sum := money.New(0, "USD")

@@ -1,6 +1,6 @@
 // Package orderstest helps to test what stands on package orders: a [Store] in memory,
-// a payment [Gateway] with a ledger of its own and faults on demand, gopter generators,
-// and [TestStore], the conformance suite for any [orders.Store].
+// a payment [Gateway] with a ledger of its own and faults on demand, and [TestStore], the
+// conformance suite for any [orders.Store]. Package ordersgen, below it, has generators.
 //
 //	func TestMyStore(t *testing.T) {
 //		orderstest.TestStore(t, func(t *testing.T) orders.Store { return mystore.Open(t) })

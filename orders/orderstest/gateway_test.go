@@ -7,9 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/leanovate/gopter"
-	"github.com/leanovate/gopter/prop"
-
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
@@ -149,17 +146,4 @@ func TestGatewayNotesMisuse(t *testing.T) {
 	if len(g.Misuse()) != 2 {
 		t.Errorf("noted: %v", g.Misuse())
 	}
-}
-
-// TestGenerators: what they make is accepted by the package they are for.
-func TestGenerators(t *testing.T) {
-	p := gopter.NewProperties(nil)
-	p.Property("items can be priced, orders are completed", prop.ForAll(
-		func(items []orders.Item, r orders.Rules, o orders.Order) bool {
-			if _, err := orders.Price(items, r); err != nil {
-				return orders.CodeOf(err) == orders.CodeOverflow
-			}
-			return o.Status == orders.StatusCompleted && o.Total() == o.Payment.Amount && len(o.Lines) > 0
-		}, orderstest.GenItems(), orderstest.GenRules(), orderstest.GenOrder()))
-	p.TestingRun(t)
 }

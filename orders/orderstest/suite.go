@@ -46,6 +46,9 @@ func newBench(t *suite.T, newStore func(t *testing.T) orders.Store) *bench {
 		now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
 }
 
+// dutyAndShipping are rules as a shop that imports and ships has them.
+var dutyAndShipping = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
+
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func (b *bench) stamp() event.Stamp {

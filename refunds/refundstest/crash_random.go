@@ -2,24 +2,22 @@ package refundstest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/leanovate/gopter"
-	"github.com/leanovate/gopter/gen"
-	"github.com/leanovate/gopter/prop"
-
+	"github.com/returnkit/returnkit/internal/differ"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Command is one thing that happens in a random sequence.
-type Command struct {
+// command is one thing that happens in a random sequence.
+type command struct {
 	name string
 	do   func(w *world)
 }
 
-func (c Command) String() string { return c.name }
+const longestSequence = 30 // commands
 
 // TestRandomCrashes runs random sequences of what people, processes, providers
 // and time do to one refund, checks the invariants of TestCrashes after each
@@ -27,90 +25,120 @@ func (c Command) String() string { return c.name }
 // shrunk to the commands that matter, and printed with its seed. Settings of
 // Crashes that leave things out are not used.
 func TestRandomCrashes(t *testing.T, c Crashes, sequences int) {
-	params := gopter.DefaultTestParameters()
-	params.MinSuccessfulTests = sequences
-	params.MaxSize = 30
-	properties := gopter.NewProperties(params)
-	properties.Property("a refund happens once, whatever happens", c.Property(t))
-	properties.TestingRun(t)
+	t.Helper()
+	seed := rand.Uint64()
+	if shortest, bad := c.RandomViolations(t, seed, sequences); bad != "" {
+		t.Errorf("with seed %d, after:\n    %s\n%s", seed, strings.Join(shortest, "\n    "), bad)
+	}
 }
 
-// Property is what TestRandomCrashes checks, for parameters of one's own.
-func (c Crashes) Property(t testing.TB) gopter.Prop {
+// RandomViolations is TestRandomCrashes that returns the shortest sequence with
+// a violation and what it violates, for tests of designs that must fail; both
+// are empty if none of the sequences has one. The same seed makes the same sequences.
+func (c Crashes) RandomViolations(t testing.TB, seed uint64, sequences int) (shortest []string, bad string) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 0))
 	_, p := c.world(t, payment.Card)
 	_, outer := p.(*flaky)
-	return prop.ForAll(func(sequence []Command) (string, error) {
-		w, p := c.world(t, payment.Card)
-		for i, command := range sequence {
-			command.do(w)
-			w.check(fmt.Sprintf("after command %d", i+1))
+	violations := func(sequence []command) string { return c.sequence(t, sequence) }
+	for range sequences {
+		sequence := make([]command, r.IntN(longestSequence+1))
+		for i := range sequence {
+			sequence[i] = randomCommand(r, outer)
 		}
-		w.takes = 0
-		p.Always(CallCreate, FaultNone)
-		p.Always(CallFind, FaultNone)
-		w.recover(0, w.clock().Add(horizon))
-		for _, paid := range w.live() {
-			if paid.Status == "requires_action" {
-				p.Settle(paid.Reference, "succeeded")
-			}
+		bad := violations(sequence)
+		if bad == "" {
+			continue
 		}
-		w.recover(0, w.clock().Add(horizon))
-		w.visible("after recovery")
-		w.finish()
-		return strings.Join(w.bad, "\n"), nil
-	}, gen.SliceOf(genCommand(outer)))
+		sequence, bad = differ.Shrink(sequence, bad, violations)
+		for _, command := range sequence {
+			shortest = append(shortest, command.name)
+		}
+		return shortest, bad
+	}
+	return nil, ""
 }
 
-func genCommand(outer bool) gopter.Gen {
-	cut := gen.Frequency(map[int]gopter.Gen{2: gen.Const(0), 1: gen.IntRange(1, 8)})
-	ask := cut.Map(func(cut int) Command {
-		return Command{fmt.Sprintf("requested, cut after step %d", cut), func(w *world) {
+// sequence runs commands in a world of their own to the end, and returns what they violate.
+func (c Crashes) sequence(t testing.TB, sequence []command) string {
+	w, p := c.world(t, payment.Card)
+	for i, command := range sequence {
+		command.do(w)
+		w.check(fmt.Sprintf("after command %d", i+1))
+	}
+	w.takes = 0
+	p.Always(CallCreate, FaultNone)
+	p.Always(CallFind, FaultNone)
+	w.recover(0, w.clock().Add(horizon))
+	for _, paid := range w.live() {
+		if paid.Status == "requires_action" {
+			p.Settle(paid.Reference, "succeeded")
+		}
+	}
+	w.recover(0, w.clock().Add(horizon))
+	w.visible("after recovery")
+	w.finish()
+	return strings.Join(w.bad, "\n")
+}
+
+func randomCommand(r *rand.Rand, outer bool) command {
+	cut := 0
+	if r.IntN(3) == 0 {
+		cut = 1 + r.IntN(8)
+	}
+	switch n := r.IntN(26); {
+	case n < 4:
+		return command{fmt.Sprintf("requested, cut after step %d", cut), func(w *world) {
 			e, _ := w.start(cut, nil)
 			_, _ = e.Refund(w.ctx, w.request)
 		}}
-	})
-	twice := gopter.CombineGens(cut, gen.IntRange(0, 1<<12-1)).Map(func(v []any) Command {
-		cut, bits := v[0].(int), v[1].(int)
-		return Command{fmt.Sprintf("requested twice at once, one cut after step %d, in order %012b", cut, bits),
-			func(w *world) {
-				w.together(&schedule{order: bitsOf(bits, 12)}, cut)
-			}}
-	})
-	worker := cut.Map(func(cut int) Command {
-		return Command{fmt.Sprintf("the worker runs, cut after step %d", cut), func(w *world) {
+	case n < 7:
+		bits := r.IntN(1 << 12)
+		return command{fmt.Sprintf("requested twice at once, one cut after step %d, in order %012b", cut, bits),
+			func(w *world) { w.together(&schedule{order: bitsOf(bits, 12)}, cut) }}
+	case n < 13:
+		return command{fmt.Sprintf("the worker runs, cut after step %d", cut), func(w *world) {
 			e, _ := w.start(cut, nil)
 			_, _ = e.ResumeDue(w.ctx, 10)
 		}}
-	})
-	hangs := func(f Fault) bool { return f == FaultHangBefore || f == FaultHangAfter }
-	fault := GenFault().SuchThat(func(f Fault) bool {
-		return !hangs(f) && (!outer ||
-			outside[f])
-	}).Map(func(f Fault) Command {
-		return Command{fmt.Sprintf("the next send ends as %q", f), func(w *world) { w.provider.Script(CallCreate, f) }}
-	})
-	lookup := gen.OneConstOf(FaultLostBefore, Fault5xxBefore, FaultNone).Map(func(f Fault) Command {
-		return Command{fmt.Sprintf("the next look-up ends as %q", f), func(w *world) { w.provider.Script(CallFind, f) }}
-	})
-	pass := gen.OneConstOf(50*time.Millisecond, time.Second, 11*time.Second, time.Minute, 2*time.Hour,
-		25*time.Hour).Map(func(d time.Duration) Command {
-		return Command{fmt.Sprintf("%s pass", d), func(w *world) {
+	case n < 18:
+		return randomFault(r, outer)
+	case n < 25:
+		d := oneOf(r, 50*time.Millisecond, time.Second, 11*time.Second, time.Minute, 2*time.Hour, 25*time.Hour)
+		return command{fmt.Sprintf("%s pass", d), func(w *world) {
 			w.pass(d)
 			if d > 24*time.Hour {
 				w.provider.PruneKeys() // every key is older than a day now
 			}
 		}}
-	})
-	slow := gen.OneConstOf(time.Duration(0), time.Duration(0), callTimeout,
-		11*time.Second).Map(func(d time.Duration) Command {
-		return Command{fmt.Sprintf("calls take %s from now on", d), func(w *world) { w.takes = d }}
-	})
-	person := gen.Const(0).Map(func(int) Command {
-		return Command{"staff tell the truth", func(w *world) { w.resolve() }}
-	})
-	return gen.Frequency(map[int]gopter.Gen{4: ask, 3: twice, 6: worker, 5: gen.OneGenOf(fault, fault, lookup),
-		7: pass, 1: gen.OneGenOf(person, slow)})
+	}
+	if r.IntN(2) == 0 {
+		return command{"staff tell the truth", func(w *world) { w.resolve() }}
+	}
+	d := oneOf(r, 0, 0, callTimeout, 11*time.Second)
+	return command{fmt.Sprintf("calls take %s from now on", d), func(w *world) { w.takes = d }}
 }
+
+// randomFault has the provider's next answer go wrong. A key that is forgotten within its
+// first second breaks the provider's promise, and nobody could stand that; see
+// Gateway.PruneKeys. A call that hangs takes the world's time, see its takes.
+func randomFault(r *rand.Rand, outer bool) command {
+	if r.IntN(3) == 0 {
+		f := oneOf(r, FaultLostBefore, Fault5xxBefore, FaultNone)
+		return command{fmt.Sprintf("the next look-up ends as %q", f), func(w *world) { w.provider.Script(CallFind, f) }}
+	}
+	faults := []Fault{FaultNone, FaultNone, FaultNone}
+	for _, f := range Faults() {
+		hangs := f == FaultHangBefore || f == FaultHangAfter
+		if f != FaultKeyPruned && !hangs && (!outer || outside[f]) {
+			faults = append(faults, f)
+		}
+	}
+	f := oneOf(r, faults...)
+	return command{fmt.Sprintf("the next send ends as %q", f), func(w *world) { w.provider.Script(CallCreate, f) }}
+}
+
+func oneOf[V any](r *rand.Rand, of ...V) V { return of[r.IntN(len(of))] }
 
 func bitsOf(n, width int) []int {
 	bits := make([]int, width)

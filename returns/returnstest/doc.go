@@ -1,6 +1,6 @@
 // Package returnstest helps to test what stands on package returns: stores in
-// memory, a shop's orders and shelf in memory, gopter generators, and the suites
-// that anyone's implementations pass.
+// memory, a shop's orders and shelf in memory, and the suites that anyone's
+// implementations pass. Package returnsgen, below it, has generators.
 //
 //	func TestMyStore(t *testing.T) {
 //		returnstest.TestStore(t, func(t *testing.T) returns.Store { return mystore.Open(t) })

@@ -137,25 +137,3 @@ func ExampleNewEvidenceStore() {
 	// Output:
 	// a photo <nil>
 }
-
-func ExampleGenPolicy() {
-	p, _ := returnstest.GenPolicy().Sample()
-	fmt.Println(p.(returns.Policy).Validate())
-	// Output:
-	// <nil>
-}
-
-func ExampleGenPurchase() {
-	p, _ := returnstest.GenPurchase().Sample()
-	fmt.Println(p.(purchase.Purchase).Check())
-	// Output:
-	// <nil>
-}
-
-func ExampleCase_Evaluate() {
-	c, _ := returnstest.GenCase().Sample()
-	v := c.(returnstest.Case).Evaluate() // depends on the case alone
-	fmt.Println(v.TermsID == c.(returnstest.Case).Terms.ID)
-	// Output:
-	// true
-}

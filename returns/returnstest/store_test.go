@@ -6,6 +6,7 @@ import (
 	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnstest"
+	"github.com/returnkit/returnkit/returns/returnstest/returnsgen"
 )
 
 func TestMemoryStore(t *testing.T) {
@@ -18,7 +19,7 @@ func TestMemoryEvidenceStore(t *testing.T) {
 
 func TestOrders(t *testing.T) {
 	returnstest.TestOrders(t, func(*testing.T) returnstest.OrdersUnderTest {
-		p, _ := returnstest.GenPurchase().Sample()
+		p, _ := returnsgen.GenPurchase().Sample()
 		o := p.(purchase.Purchase)
 		return returnstest.OrdersUnderTest{Orders: returnstest.NewOrders(o), Completed: o.OrderID, Lines: len(o.Lines)}
 	})

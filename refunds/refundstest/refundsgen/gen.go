@@ -1,4 +1,4 @@
-package refundstest
+package refundsgen
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
 // Purchase is what an order paid, line by line.
@@ -62,8 +63,8 @@ var (
 	sliceOfFees  = reflect.TypeFor[[]refunds.FeeRule]()
 )
 
-// GenCurrency generates currencies with 0, 2 and 3 decimals.
-func GenCurrency() gopter.Gen {
+// genCurrency generates currencies with 0, 2 and 3 decimals.
+func genCurrency() gopter.Gen {
 	return gen.OneConstOf(money.Currency("JPY"), money.Currency("USD"), money.Currency("KWD"))
 }
 
@@ -93,7 +94,7 @@ func genLines() gopter.Gen {
 
 // GenPurchase generates purchases of 1 to 4 lines of 1 to 9 units.
 func GenPurchase() gopter.Gen {
-	return gopter.CombineGens(GenCurrency(), genLines()).Map(func(v []any) Purchase {
+	return gopter.CombineGens(genCurrency(), genLines()).Map(func(v []any) Purchase {
 		p := Purchase{Currency: v[0].(money.Currency), Lines: v[1].([]refunds.QuoteRequestLine)}
 		for i := range p.Lines {
 			p.Lines[i].Units, p.Lines[i].Overridden = 0, false
@@ -124,7 +125,7 @@ func GenQuoteRequest() gopter.Gen {
 		return f
 	})
 	fees := gen.IntRange(0, 3).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), fee) }, sliceOfFees)
-	return gopter.CombineGens(GenCurrency(), genLines(), fees).Map(func(v []any) refunds.QuoteRequest {
+	return gopter.CombineGens(genCurrency(), genLines(), fees).Map(func(v []any) refunds.QuoteRequest {
 		r := refunds.QuoteRequest{Currency: v[0].(money.Currency), Lines: v[1].([]refunds.QuoteRequestLine),
 			Fees: v[2].([]refunds.FeeRule)}
 		for i := range r.Fees {
@@ -141,13 +142,13 @@ func GenMethod() gopter.Gen {
 	return gen.OneConstOf(payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod)
 }
 
-// GenFault generates faults of CallCreate, FaultNone often. FaultKeyPruned is
+// GenFault generates faults of refundstest.CallCreate, FaultNone often. FaultKeyPruned is
 // left out: a key that is forgotten within its first second breaks the
-// provider's promise, and nobody could stand that; see Gateway.PruneKeys.
+// provider's promise, and nobody could stand that; see refundstest.Gateway.PruneKeys.
 func GenFault() gopter.Gen {
-	faults := []any{FaultNone, FaultNone, FaultNone}
-	for _, f := range Faults() {
-		if f != FaultKeyPruned {
+	faults := []any{refundstest.FaultNone, refundstest.FaultNone, refundstest.FaultNone}
+	for _, f := range refundstest.Faults() {
+		if f != refundstest.FaultKeyPruned {
 			faults = append(faults, f)
 		}
 	}

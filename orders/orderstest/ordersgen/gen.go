@@ -1,4 +1,4 @@
-package orderstest
+package ordersgen
 
 import (
 	"fmt"
@@ -6,12 +6,14 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/leanovate/gopter"
 	"github.com/leanovate/gopter/gen"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
@@ -23,15 +25,15 @@ var (
 // dutyAndShipping are rules as a shop that imports and ships has them.
 var dutyAndShipping = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
 
-// GenCurrency generates currencies with 0, 2, 3 and 4 decimals.
-func GenCurrency() gopter.Gen {
+// genCurrency generates currencies with 0, 2, 3 and 4 decimals.
+func genCurrency() gopter.Gen {
 	return gen.OneConstOf(money.Currency("JPY"), money.Currency("USD"), money.Currency("KWD"), money.Currency("CLF"))
 }
 
 // GenMoney generates amounts of any size and sign, small ones often.
 func GenMoney() gopter.Gen {
 	return gopter.CombineGens(
-		gen.OneGenOf(gen.Int64Range(-1000, 1000), gen.Int64Range(math.MinInt64, math.MaxInt64)), GenCurrency(),
+		gen.OneGenOf(gen.Int64Range(-1000, 1000), gen.Int64Range(math.MinInt64, math.MaxInt64)), genCurrency(),
 	).Map(func(v []any) money.Money { return money.New(v[0].(int64), v[1].(money.Currency)) })
 }
 
@@ -45,9 +47,9 @@ func GenMinor(limit int64) gopter.Gen {
 	})
 }
 
-// GenProduct generates products in the currency that Price accepts, with
+// genProduct generates products in the currency that Price accepts, with
 // stock for any order that GenItems makes of them.
-func GenProduct(c money.Currency) gopter.Gen {
+func genProduct(c money.Currency) gopter.Gen {
 	return gopter.CombineGens(
 		GenMinor(1_000_000_000), gen.IntRange(0, 10_000), gen.Int64Range(0, 50_000),
 		gen.OneConstOf("USA", " usa ", "Germany", ""), gen.Bool(), gen.Bool(), gen.Int64Range(1, 1_000_000),
@@ -63,8 +65,8 @@ func GenProduct(c money.Currency) gopter.Gen {
 
 // GenItems generates 1 to 6 items of different products in one currency.
 func GenItems() gopter.Gen {
-	return GenCurrency().FlatMap(func(c any) gopter.Gen {
-		item := gopter.CombineGens(GenProduct(c.(money.Currency)), gen.IntRange(1, 12)).Map(func(v []any) orders.Item {
+	return genCurrency().FlatMap(func(c any) gopter.Gen {
+		item := gopter.CombineGens(genProduct(c.(money.Currency)), gen.IntRange(1, 12)).Map(func(v []any) orders.Item {
 			return orders.Item{Product: v[0].(orders.Product), Quantity: v[1].(int)}
 		})
 		return gen.IntRange(1, 6).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), item) }, sliceOfItems)
@@ -113,7 +115,8 @@ func makeOrder(items []orders.Item, r orders.Rules) (orders.Order, error) {
 	s := event.Stamp{At: genInstant, By: event.System("test")}
 	o, err := orders.NewOrder(orders.Params{
 		ID: newID(), CustomerID: "1", CartID: newID(), TermsID: "terms-1", Source: "test",
-		Currency: items[0].Product.Currency, Lines: lines, PaymentID: newID(), Method: payment.Card, Token: TokenPays,
+		Currency: items[0].Product.Currency, Lines: lines,
+		PaymentID: newID(), Method: payment.Card, Token: orderstest.TokenPays,
 	}, s)
 	if err != nil {
 		return orders.Order{}, err
@@ -123,3 +126,5 @@ func makeOrder(items []orders.Item, r orders.Rules) (orders.Order, error) {
 	}
 	return o.Clone(), nil
 }
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

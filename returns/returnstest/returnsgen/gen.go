@@ -1,4 +1,4 @@
-package returnstest
+package returnsgen
 
 import (
 	"reflect"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/leanovate/gopter"
 	"github.com/leanovate/gopter/gen"
 
@@ -204,3 +205,5 @@ func sliceOf(n int, g gopter.Gen, typ reflect.Type) gopter.Gen { return gen.Slic
 func sliceUpTo(limit int, g gopter.Gen, typ reflect.Type) gopter.Gen {
 	return gen.IntRange(0, limit).FlatMap(func(n any) gopter.Gen { return sliceOf(n.(int), g, typ) }, typ)
 }
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
