@@ -6,6 +6,11 @@
 // It is a module of its own, so that nobody who uses returnkit downloads the
 // peers. Every case is measured in several rounds, all cases in turn, and the
 // median is shown: a busy moment then strikes all alike.
+//
+//	go run -C internal/benchmarks . -against REV -rounds 7
+//
+// measures HEAD and another revision in turns instead: breakers, limiters, allocation,
+// checkouts and refunds over HTTP.
 package main
 
 import (
@@ -42,11 +47,15 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.DurationVar(&o.time, "time", 300*time.Millisecond, "least duration of a round of a function")
 	flags.IntVar(&o.orders, "orders", 6400, "checkouts in a round")
 	only := flags.String("only", "", "one section: breaker, limiter, redis or checkout")
+	rev := flags.String("against", "", "measure HEAD and this revision in turns instead, and fail where HEAD is slower")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if o.rounds < 1 || o.time <= 0 || o.orders < submitters {
 		return fmt.Errorf("-rounds, -time and -orders must be positive, -orders at least %d", submitters)
+	}
+	if *rev != "" {
+		return against(ctx, o, *rev, *only, out, progress)
 	}
 	sections := []struct {
 		name string
