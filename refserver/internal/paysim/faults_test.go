@@ -288,7 +288,7 @@ func TestTheLedgerIsShownAsWritten(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 	b := start(t, Config{Seed: 1, Now: func() time.Time { return at }})
 	_, body, _ := b.send("GET", "/_sim/ledger", "", nil)
-	if strings.TrimSpace(body) != `{"calls":0,"charges":[],"refunds":[],"disputes":[]}` {
+	if strings.TrimSpace(body) != `{"calls":0,"charges":[],"refunds":[],"disputes":[],"sessions":[]}` {
 		t.Errorf("empty ledger: %s", body)
 	}
 	i := b.paid("k", 1000, "pm_card_visa")
@@ -311,7 +311,7 @@ func TestTheLedgerIsShownAsWritten(t *testing.T) {
 		`{"id":%[6]q,"charge":%[1]q,"payment_intent":%[2]q,"key":"","amount_minor":100,"currency":"USD",`+
 		`"digits":2,"status":"succeeded","at":%[5]s,"outside":true}],`+
 		`"disputes":[{"id":%[4]q,"payment_intent":%[2]q,"charge":%[1]q,"amount_minor":1000,"withdrawn_minor":500,`+
-		`"currency":"USD","digits":2,"reason":"fraudulent","status":"needs_response","at":%[5]s}]}`,
+		`"currency":"USD","digits":2,"reason":"fraudulent","status":"needs_response","at":%[5]s}],"sessions":[]}`,
 		i.LatestCharge.ID, i.ID, r.ID, d.ID, when, b.sim.Ledger().Refunds[1].ID)
 	if _, body, _ := b.send("GET", "/_sim/ledger", "", nil); strings.TrimSpace(body) != want {
 		t.Errorf("got  %s\nwant %s", body, want)

@@ -20,6 +20,20 @@ type Ledger struct {
 	Refunds []Refund `json:"refunds"`
 	// Disputes, oldest first.
 	Disputes []Dispute `json:"disputes"`
+	// Sessions are the Checkout Sessions, oldest first.
+	Sessions []Session `json:"sessions"`
+}
+
+// Session is a hosted page on which a customer pays, or might have.
+type Session struct {
+	ID            string    `json:"id"`
+	PaymentIntent string    `json:"payment_intent,omitempty"` // empty until the customer first pays
+	Order         string    `json:"order"`                    // metadata[order_id] of the session
+	AmountMinor   int64     `json:"amount_minor"`             // in the provider's unit
+	Currency      string    `json:"currency"`                 // ISO 4217, upper case
+	Digits        int       `json:"digits"`                   // decimals of AmountMinor
+	Status        string    `json:"status"`                   // open, complete or expired
+	At            time.Time `json:"at"`
 }
 
 // Charge is money that was taken.
@@ -80,6 +94,7 @@ func (s *Simulator) copyLedger() (Ledger, uint64) {
 	l := Ledger{
 		Calls: s.calls.Load(), Charges: make([]Charge, 0, len(st.charges)),
 		Refunds: make([]Refund, 0, len(st.refunds)), Disputes: make([]Dispute, 0, len(st.disputes)),
+		Sessions: make([]Session, 0, len(st.sessions)),
 	}
 	for _, c := range st.charges {
 		if !c.Captured {
@@ -95,6 +110,13 @@ func (s *Simulator) copyLedger() (Ledger, uint64) {
 	}
 	for _, d := range st.disputes {
 		l.Disputes = append(l.Disputes, d.export())
+	}
+	for _, c := range st.sessions {
+		l.Sessions = append(l.Sessions, Session{
+			ID: c.ID, PaymentIntent: c.Intent, Order: c.Metadata["order_id"], AmountMinor: c.Amount,
+			Currency: strings.ToUpper(c.Currency), Digits: digitsOf(c.Currency), Status: c.status(s.now()),
+			At: c.CreatedAt,
+		})
 	}
 	return l, s.journal.last()
 }

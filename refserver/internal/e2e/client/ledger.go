@@ -11,6 +11,7 @@ type Ledger struct {
 	Charges  []LedgerCharge  `json:"charges"`
 	Refunds  []LedgerRefund  `json:"refunds"`
 	Disputes []LedgerDispute `json:"disputes"`
+	Sessions []LedgerSession `json:"sessions"`
 }
 
 // LedgerCharge is money that was taken.
@@ -42,6 +43,14 @@ type LedgerDispute struct {
 	Currency  string `json:"currency"`
 	Digits    int    `json:"digits"`
 	Status    string `json:"status"`
+}
+
+// LedgerSession is a page of the provider's on which an order is paid.
+type LedgerSession struct {
+	ID     string `json:"id"`
+	Order  string `json:"order"`
+	Amount int64  `json:"amount_minor"`
+	Status string `json:"status"` // open, complete or expired
 }
 
 // ReadLedger reads the ledger of the simulator at base.
