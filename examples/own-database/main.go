@@ -14,6 +14,8 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func main() {
@@ -34,7 +36,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		defer os.RemoveAll(dir)
 		address = filepath.Join(dir, "shop.db")
 	}
-	shop, err := Open(ctx, address)
+	shop, err := Open(ctx, address, provider{})
 	if err != nil {
 		return err
 	}
@@ -54,8 +56,16 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	fmt.Fprintf(out, "refund %s of %d minor units\n", refund.Status, refund.Amount())
 
-	// Two units are claimed, so two more are refused, and with them the row
-	// that the shop had inserted before.
+	// After the commit a worker asks the provider: refunds.Service.Run, or a round of it.
+	if _, err := shop.refunds.ResumeDue(ctx, 10); err != nil {
+		return err
+	}
+	if refund, err = shop.refunds.ByID(ctx, refund.ID); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "refund %s\n", refund.Status)
+
+	// Two units are claimed, so two more are refused.
 	if _, err := shop.RequestReturn(ctx, "order-1", 2, "again"); err != nil {
 		fmt.Fprintln(out, "refused:", err)
 	}
@@ -67,4 +77,17 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		fmt.Fprintf(out, "%s: %d\n", table, n)
 	}
 	return nil
+}
+
+// provider stands for yours: it pays at once. examples/own-gateway shows a whole one.
+type provider struct{}
+
+func (provider) CreateRefund(_ context.Context, r payment.RefundRequest) payment.Result {
+	return payment.Result{
+		Outcome: payment.OutcomeDone, ProviderID: "re_" + r.AttemptID, Amount: r.Amount, Currency: r.Currency,
+	}
+}
+
+func (provider) FindRefund(context.Context, payment.RefundRequest) payment.Result {
+	return payment.Result{Outcome: payment.OutcomeAbsent}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
@@ -41,7 +43,8 @@ func addresses(t *testing.T) map[string]func(t *testing.T) string {
 func TestOutput(t *testing.T) {
 	const want = `return authorized with RMA RMA-DAY-00001
 refund created of 3998 minor units
-refused: returnsdb: create return: 1 units of Mouse are left to return, not 2
+refund succeeded
+refused: returns: ALREADY_RETURNED: order-1: 2 of 3 units of this item are in a return already. You can return up to 1.
 returns: 1
 rk_returns: 1
 refunds: 1
@@ -62,10 +65,10 @@ rk_refunds: 1
 }
 
 // child sells and takes back until it is killed. It says when it stands between
-// the shop's row and ours, or between ours and the commit, and waits there for the
-// word to go on.
+// our rows and the shop's, or between the shop's and the commit, and waits there for
+// the word to go on.
 func child(ctx context.Context, address string) error {
-	shop, err := Open(ctx, address)
+	shop, err := Open(ctx, address, provider{})
 	if err != nil {
 		return err
 	}
@@ -77,7 +80,7 @@ func child(ctx context.Context, address string) error {
 		}
 	}
 	for {
-		id := newID()
+		id := uuid.NewString()
 		if err := shop.Sell(ctx, Order{ID: id, Customer: "ann", Item: "what?(rk)x", Units: 2, Paid: 1001}); err != nil {
 			return err
 		}
@@ -91,8 +94,8 @@ func child(ctx context.Context, address string) error {
 	}
 }
 
-// TestKills kills the process between the shop's insert and our request, or between
-// our request and the commit, and, on every other round, a moment after it was let go
+// TestKills kills the process between our request and the shop's insert, or between
+// the insert and the commit, and, on every other round, a moment after it was let go
 // on: somewhere in our statements, the commit, or what follows. Both rows are there, or
 // neither.
 func TestKills(t *testing.T) {
@@ -103,7 +106,7 @@ func TestKills(t *testing.T) {
 	for name, address := range addresses(t) {
 		t.Run(name, func(t *testing.T) {
 			at := address(t)
-			shop, err := Open(t.Context(), at)
+			shop, err := Open(t.Context(), at, provider{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver named "pgx"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -29,10 +28,11 @@ import (
 // tables are the shop's own, and were there first.
 const tables = `
 CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, customer TEXT NOT NULL, item TEXT NOT NULL,
-    units INTEGER NOT NULL, paid BIGINT NOT NULL);
+    units INTEGER NOT NULL, paid BIGINT NOT NULL, placed BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS returns (id TEXT PRIMARY KEY, order_id TEXT NOT NULL REFERENCES orders (id),
     units INTEGER NOT NULL, why TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS refunds (id TEXT PRIMARY KEY, return_id TEXT NOT NULL REFERENCES returns (id));
+CREATE TABLE IF NOT EXISTS restocks (ref TEXT PRIMARY KEY, item TEXT NOT NULL, units INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);`
 
 // Order is a row of the shop's table of orders.
@@ -40,29 +40,45 @@ type Order struct {
 	ID, Customer, Item string
 	Units              int
 	Paid               int64 // US cents
+	Placed             time.Time
+}
+
+// Purchase is the order as returns and refunds see it.
+func (o Order) Purchase() purchase.Purchase {
+	return purchase.Purchase{
+		OrderID: o.ID, CustomerID: o.Customer, Status: purchase.Completed, Currency: "USD", PlacedAt: o.Placed,
+		Lines: []purchase.Line{{
+			ID: o.ID, ProductID: o.Item, Name: o.Item, Quantity: o.Units,
+			Paid: purchase.Paid("USD", money.Components{Price: o.Paid}),
+		}},
+		Payments: []purchase.Payment{{ID: o.ID, Method: payment.Card, ProviderID: "pi_" + o.ID, Captured: o.Paid}},
+	}
 }
 
 // Shop is a shop with a database of its own.
 type Shop struct {
-	pool    *sql.DB
-	returns *returnsdb.Store
-	refunds *refundsdb.Store
-	termsID string
+	pool *sql.DB
 
-	// between is called between the shop's row and ours, and between ours and the commit; a test
-	// ends the process there.
+	// The services, and the stores that they have outside of transactions.
+	returns     *returns.Service
+	refunds     *refunds.Service
+	returnStore *returnsdb.Store
+	refundStore *refundsdb.Store
+
+	// between is called between our rows and the shop's, and between the shop's and the
+	// commit; a test ends the process there.
 	between func()
 }
 
 // Open opens the shop's pool, makes its tables and ours where they are missing,
-// and publishes a first policy.
-func Open(ctx context.Context, address string) (*Shop, error) {
+// and publishes a first policy. The provider is called by the worker alone.
+func Open(ctx context.Context, address string, provider payment.RefundGateway) (*Shop, error) {
 	pool, db, err := openPool(address)
 	if err != nil {
 		return nil, err
 	}
 	s := &Shop{pool: pool, between: func() {}}
-	if err := s.start(ctx, db); err != nil {
+	if err := s.start(ctx, db, provider); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return s, nil
@@ -87,7 +103,7 @@ func openPool(address string) (*sql.DB, *bun.DB, error) {
 	return pool, bun.NewDB(pool, sqlitedialect.New()), nil
 }
 
-func (s *Shop) start(ctx context.Context, db *bun.DB) error {
+func (s *Shop) start(ctx context.Context, db *bun.DB, provider payment.RefundGateway) error {
 	if _, err := s.pool.ExecContext(ctx, tables); err != nil {
 		return err
 	}
@@ -98,32 +114,48 @@ func (s *Shop) start(ctx context.Context, db *bun.DB) error {
 	if err := sqlstore.Migrate(ctx, kit, returnsdb.Migrations(), refundsdb.Migrations()); err != nil {
 		return err
 	}
-	s.returns, s.refunds = returnsdb.New(kit), refundsdb.New(kit)
-	terms, err := s.returns.Terms(ctx, "") // the latest
-	if errors.Is(err, returns.ErrNotFound) {
-		terms, err = s.returns.Publish(ctx, returns.Terms{
-			ID: newID(), Policy: returns.Policy{Enabled: true, WindowDays: 30},
-			PublishedAt: time.Now(), PublishedBy: event.System("shop"),
-		})
+	s.returnStore, s.refundStore = returnsdb.New(kit), refundsdb.New(kit)
+	if s.refunds, err = refunds.New(refunds.Config{Store: s.refundStore, Gateway: provider}); err != nil {
+		return err
 	}
-	s.termsID = terms.ID
+	s.returns, err = returns.New(returns.Config{
+		Store: s.returnStore, Orders: s, Refunder: s.refunds, Restocker: s,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.returns.EnsureTerms(ctx, event.System("shop"), returns.Policy{
+		Enabled: true, WindowDays: 30, MaxQuantity: 5, AutoAuthorize: true, RestockAt: returns.RestockAtRefund,
+		Currency: "USD",
+	})
 	return err
 }
 
 // Close closes the shop's pool. The stores have nothing of their own to close.
 func (s *Shop) Close() error { return s.pool.Close() }
 
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
-
-func stamp(who string) event.Stamp {
-	return event.Stamp{At: time.Now(), By: event.Actor{Kind: event.ActorCustomer, ID: who}}
-}
-
 // Sell records an order.
 func (s *Shop) Sell(ctx context.Context, o Order) error {
-	_, err := s.pool.ExecContext(ctx, "INSERT INTO orders VALUES ($1, $2, $3, $4, $5)",
-		o.ID, o.Customer, o.Item, o.Units, o.Paid)
+	_, err := s.pool.ExecContext(ctx, "INSERT INTO orders VALUES ($1, $2, $3, $4, $5, $6)",
+		o.ID, o.Customer, o.Item, o.Units, o.Paid, time.Now().UnixMicro())
 	return err
+}
+
+// Purchase implements returns.Orders.
+func (s *Shop) Purchase(ctx context.Context, orderID string) (purchase.Purchase, error) {
+	o, err := order(ctx, s.pool, orderID)
+	return o.Purchase(), err
+}
+
+// Restock implements returns.Restocker: a ref puts its units back once.
+func (s *Shop) Restock(ctx context.Context, r purchase.Restock, _ event.Actor) (bool, error) {
+	res, err := s.pool.ExecContext(ctx, "INSERT INTO restocks VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		r.Ref, r.ProductID, r.Quantity)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
 }
 
 // inTx runs fn in a transaction of the shop's.
@@ -139,60 +171,55 @@ func (s *Shop) inTx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return tx.Commit()
 }
 
-func order(ctx context.Context, tx *sql.Tx, id string) (Order, error) {
+// rower is the pool or a transaction.
+type rower interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func order(ctx context.Context, db rower, id string) (Order, error) {
 	o := Order{ID: id}
-	err := tx.QueryRowContext(ctx, "SELECT customer, item, units, paid FROM orders WHERE id = $1", id).
-		Scan(&o.Customer, &o.Item, &o.Units, &o.Paid)
+	var placed int64
+	err := db.QueryRowContext(ctx, "SELECT customer, item, units, paid, placed FROM orders WHERE id = $1", id).
+		Scan(&o.Customer, &o.Item, &o.Units, &o.Paid, &placed)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = returns.ErrNotFound
+	}
 	if err != nil {
 		return o, fmt.Errorf("order %s: %w", id, err)
 	}
+	o.Placed = time.UnixMicro(placed)
 	return o, nil
 }
 
-// RequestReturn inserts the shop's row and files our return, in one transaction.
+func customer(id string) event.Actor { return event.Actor{Kind: event.ActorCustomer, ID: id} }
+
+// RequestReturn files our return and inserts the shop's row, in one transaction.
 func (s *Shop) RequestReturn(ctx context.Context, orderID string, units int, why string) (r returns.Return, err error) {
-	id := newID()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		o, err := order(ctx, tx, orderID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO returns VALUES ($1, $2, $3, $4)", id, o.ID, units, why)
+		bought := o.Purchase()
+		inside := s.returns.With(s.returnStore.WithTx(tx))
+		r, err = inside.Create(ctx, customer(o.Customer), returns.CreateParams{
+			Purchase: &bought, CustomerID: o.Customer, Reason: returns.ReasonDamaged, Details: why,
+			Items: []returns.RequestItem{{OrderLineID: o.ID, Quantity: units}},
+		})
 		if err != nil {
 			return err
 		}
 		s.between()
-		line := purchase.Line{ID: o.ID, ProductID: o.Item, Name: o.Item, Quantity: o.Units, Paid: purchase.Amount{
-			Currency: "USD", Components: money.Components{Price: o.Paid},
-		}}
-		bought := purchase.Purchase{
-			OrderID: o.ID, CustomerID: o.Customer, Currency: "USD", Lines: []purchase.Line{line},
-		}
-		request := func(claims returns.Claims) (*returns.Return, error) {
-			if left := o.Units - claims[o.ID]; units > left {
-				return nil, fmt.Errorf("%d units of %s are left to return, not %d", left, o.Item, units)
-			}
-			return returns.NewReturn(stamp(o.Customer), returns.Params{
-				ID: id, OrderID: o.ID, CustomerID: o.Customer, TermsID: s.termsID,
-				Reason: returns.ReasonDamaged, Details: why,
-				Lines: []returns.Line{
-					{ID: newID(), OrderLineID: o.ID, ProductID: o.Item, Name: o.Item, Quantity: units},
-				},
-				Authorize: true,
-			})
-		}
-		r, err = s.returns.WithTx(tx).Create(ctx, bought, returns.Creating(bought, request))
+		_, err = tx.ExecContext(ctx, "INSERT INTO returns VALUES ($1, $2, $3, $4)", r.ID, o.ID, units, why)
 		s.between()
 		return err
 	})
 	return r, err
 }
 
-// RequestRefund inserts the shop's row and requests our refund, in one
-// transaction. It calls no provider: refunds.Service.ResumeDue does, as a worker,
-// once the request is committed.
+// RequestRefund requests our refund and inserts the shop's row, in one transaction. It
+// calls no provider: refunds.Service.Run does, as a worker, once the request is committed.
 func (s *Shop) RequestRefund(ctx context.Context, returnID string) (r refunds.Refund, err error) {
-	id := newID()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		var orderID string
 		var units int
@@ -205,42 +232,23 @@ func (s *Shop) RequestRefund(ctx context.Context, returnID string) (r refunds.Re
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO refunds VALUES ($1, $2)", id, returnID); err != nil {
+		inside := s.refunds.With(s.refundStore.WithTx(tx))
+		intent, err := inside.Request(ctx, refunds.Request{
+			ClientReference: returnID, OrderID: o.ID, Customer: o.Customer, Currency: "USD",
+			Payments: []refunds.Payment{{ID: o.ID, Method: payment.Card, ProviderID: "pi_" + o.ID, Captured: o.Paid}},
+			Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
+				{OrderLineID: o.ID, Bought: o.Units, Paid: money.Components{Price: o.Paid}, Units: units},
+			}},
+			By: customer(o.Customer),
+		})
+		if err != nil {
 			return err
 		}
 		s.between()
-		request := refunds.OpenRequest{
-			ClientReference: returnID, OrderID: o.ID, PaymentID: o.ID, Captured: o.Paid, Currency: "USD",
-		}
-		open := func(p refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
-			if current != nil {
-				return nil, fmt.Errorf("return %s has a refund", returnID)
-			}
-			return newRefund(id, returnID, o, units, p)
-		}
-		saved, err := s.refunds.WithTx(tx).Open(ctx, []refunds.OpenRequest{request}, refunds.OpeningOne(request, open))
+		r = intent.Refund
+		_, err = tx.ExecContext(ctx, "INSERT INTO refunds VALUES ($1, $2)", r.ID, returnID)
 		s.between()
-		if err == nil {
-			r = saved[0]
-		}
 		return err
 	})
 	return r, err
-}
-
-// newRefund is the refund of some units of an order, at what they were paid.
-func newRefund(id, returnID string, o Order, units int, p refunds.PaymentState) (*refunds.Refund, error) {
-	request := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
-		{OrderLineID: o.ID, Bought: o.Units, Paid: money.Components{Price: o.Paid}, Units: units},
-	}}
-	quote, err := refunds.NewQuote(request, p.Refunded)
-	if err != nil {
-		return nil, err
-	}
-	return refunds.NewRefund(refunds.Params{
-		ID: id, ClientReference: returnID, OrderID: o.ID, PaymentID: o.ID, Customer: o.Customer,
-		Attempt: refunds.AttemptParams{
-			ID: newID(), Method: payment.Card, PaymentProviderID: "pi_" + o.ID, Request: request, Quote: quote,
-		},
-	}, stamp(o.Customer))
 }
