@@ -67,7 +67,7 @@ type Config struct {
 	WorkEvery time.Duration
 	// Worked is called for each call of a job of Run, by the goroutine of the job.
 	// Default: nothing.
-	Worked func(context.Context, WorkerRun)
+	Worked func(context.Context, resilience.WorkerRun)
 	// Observer is called for what happens. Default: none.
 	Observer Observer
 	// Now is the clock. Default time.Now.
@@ -176,7 +176,7 @@ func (c Config) withDefaults() Config {
 		c.Parallel = 8
 	}
 	if c.Worked == nil {
-		c.Worked = func(context.Context, WorkerRun) {}
+		c.Worked = func(context.Context, resilience.WorkerRun) {}
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}

@@ -12,15 +12,16 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // worked collects what Run reports.
 type worked struct {
 	mu   sync.Mutex
-	runs []orders.WorkerRun
+	runs []resilience.WorkerRun
 }
 
-func (w *worked) note(_ context.Context, r orders.WorkerRun) {
+func (w *worked) note(_ context.Context, r resilience.WorkerRun) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs = append(w.runs, r)

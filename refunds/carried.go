@@ -34,23 +34,55 @@ func CarriedPayment(reference string) (paymentID string, ok bool) {
 	return id[strings.Index(id, ":")+1:], true
 }
 
-// CarriedRests returns payments whose refunds carried something over, in order of their
-// ids from after on, up to limit.
-func (s *Service) CarriedRests(ctx context.Context, after string, limit int) ([]CarriedRest, error) {
-	return s.store.CarriedRests(ctx, after, limit)
+// carriedPage is how many rests are read at a time.
+const carriedPage = 100
+
+// PayCarried pays as store credit what refunds carried over (Quote.Carried), on the orders of
+// which over reports that no more can be refunded: returns.Service.Over knows that of an order
+// whose units may come back. Each rest is a refund of its own on the payment, by which it
+// stands against the balance, is in the ledger of store credit, and is carried no more. The
+// worker executes it.
+//
+// It returns how many rests it opened a refund for. Call it now and then; it may run in any
+// number of processes at once, and each rest is paid once. One waits while a refund of the
+// payment is open or the payment is on hold, and nothing is due where others gave back all
+// that was left. An order that can't be judged, or a rest that can't be paid, keeps none of
+// the others from it.
+func (s *Service) PayCarried(
+	ctx context.Context, by event.Actor, over func(ctx context.Context, orderID string) (bool, error),
+) (n int, err error) {
+	if err := s.noTx("pay what was carried"); err != nil {
+		return 0, err
+	}
+	var errs []error
+	for after := ""; ; {
+		rests, err := s.store.CarriedRests(ctx, after, carriedPage)
+		if err != nil {
+			return n, errors.Join(append(errs, fmt.Errorf("refunds: what was carried: %w", err))...)
+		}
+		for _, rest := range rests {
+			after = rest.PaymentID
+			is, err := over(ctx, rest.OrderID)
+			paid := false
+			if err == nil && is {
+				paid, err = s.payRest(ctx, rest, by)
+			}
+			if paid {
+				n++
+			}
+			errs = append(errs, err)
+		}
+		if len(rests) < carriedPage || ctx.Err() != nil {
+			return n, errors.Join(errs...)
+		}
+	}
 }
 
-// PayCarried pays the rest of a payment as store credit, once no more of its order
-// can be refunded: that is for the caller to know, such as package returns. It is a refund of
-// its own on the payment, by which the rest stands against the balance, is in the ledger
-// of store credit, and is carried no more. The worker executes it.
-//
-// ok is false where there is nothing to pay now: the rest was paid or has joined a refund
-// meanwhile, a refund of the payment is open, the payment is on hold, or others gave all
-// that is left of it back. Asking again is safe, from any number of processes.
-func (s *Service) PayCarried(ctx context.Context, rest CarriedRest, by event.Actor) (r Refund, ok bool, err error) {
-	fail := func(err error) (Refund, bool, error) {
-		return Refund{}, false, fmt.Errorf("refunds: pay what payment %s carried: %w", rest.PaymentID, err)
+// payRest opens the refund of a rest, and reports whether it did: the rest may have been
+// paid or have joined a refund meanwhile.
+func (s *Service) payRest(ctx context.Context, rest CarriedRest, by event.Actor) (bool, error) {
+	fail := func(err error) (bool, error) {
+		return false, fmt.Errorf("refunds: pay what payment %s carried: %w", rest.PaymentID, err)
 	}
 	turn, err := s.carriedTurn(ctx, rest)
 	if err != nil {
@@ -61,7 +93,7 @@ func (s *Service) PayCarried(ctx context.Context, rest CarriedRest, by event.Act
 		PaymentID: rest.PaymentID, Currency: rest.Currency,
 	}}
 	errNone := errors.New("there is nothing to pay")
-	saved, err := s.open(ctx, open, func(o OpenState, current []*Refund) ([]*Refund, error) {
+	_, err = s.open(ctx, open, func(o OpenState, current []*Refund) ([]*Refund, error) {
 		state := o.Payments[0]
 		b := state.Balance
 		amount := min(state.Carried, b.Available())
@@ -80,12 +112,12 @@ func (s *Service) PayCarried(ctx context.Context, rest CarriedRest, by event.Act
 	})
 	switch {
 	case errors.Is(err, errNone):
-		return Refund{}, false, nil
+		return false, nil
 	case err != nil:
 		return fail(err)
 	}
 	s.Wake()
-	return saved[0], true, nil
+	return true, nil
 }
 
 // carriedTurn counts the rests of the payment that were paid: one that comes after, by an

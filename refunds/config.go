@@ -78,7 +78,7 @@ type Config struct {
 	SweepWindow time.Duration
 	// Worked hears of each job of Run that has ended, from several goroutines.
 	// Default: nobody.
-	Worked func(context.Context, WorkerRun)
+	Worked func(context.Context, resilience.WorkerRun)
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
 	// Observer hears what happens. Default: nobody.
@@ -177,7 +177,7 @@ func (c Config) withDefaults() Config {
 		c.Observer = NopObserver{}
 	}
 	if c.Worked == nil {
-		c.Worked = func(context.Context, WorkerRun) {}
+		c.Worked = func(context.Context, resilience.WorkerRun) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

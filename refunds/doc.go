@@ -124,7 +124,7 @@
 // A quote is on the grid of what its provider carries, and the rest joins the next
 // refund of the payment (Quote.Carried). Once no more of the order can be refunded, PayCarried
 // makes store credit of it: a refund of its own on the payment, by which it is carried
-// no more. returns.Service.PayCarried knows when that is.
+// no more. returns.Service.Over knows when that is.
 //
 // # Money that others gave back
 //

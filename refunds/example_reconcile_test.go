@@ -34,15 +34,6 @@ func ExampleService_OutsideMoney() {
 	// re_1 4000
 }
 
-func ExampleService_OutsideByID() {
-	payer := newExamplePayer()
-	id := payer.bank.RefundOutside("pi_1", 4_000, "USD")
-	must(payer.SyncPayment(exampleCtx, "pi_1", provider))
-	fmt.Println(must(payer.OutsideByID(exampleCtx, id)).OrderID)
-	// Output:
-	// order-1
-}
-
 func ExampleService_PaymentLedger() {
 	payer := newExamplePayer()
 	must(payer.Refund(exampleCtx, lampRefund("return-1", 1)))
@@ -89,7 +80,7 @@ func ExampleService_CompareCSV() {
 	rows := must(csv.NewReader(strings.NewReader(file.String())).ReadAll())
 	fmt.Println(rows[0][0], rows[0][7], rows[0][8])
 	fmt.Println(rows[1][0], rows[1][7], rows[1][8])
-	fmt.Println(totals.Differences(), err)
+	fmt.Println(totals.Count[refunds.AmountDiffers], err)
 	// Output:
 	// finding amount currency
 	// matched 30.00 USD

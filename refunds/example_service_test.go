@@ -12,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 var (
@@ -153,7 +154,7 @@ func ExampleService_Run() {
 	ctx, stop := context.WithCancel(exampleCtx)
 	payer := must(refunds.New(refunds.Config{
 		Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{},
-		Worked: func(_ context.Context, w refunds.WorkerRun) {
+		Worked: func(_ context.Context, w resilience.WorkerRun) {
 			if w.Done > 0 { // for the example alone: a process runs until its context ends
 				fmt.Println(w.Job, w.Done, w.Err)
 				stop()

@@ -72,19 +72,13 @@ func ExampleSplit() {
 		{Method: payment.Card, Captured: 6_000, Available: 6_000},
 		{Method: payment.StoreCredit, Captured: 3_000, Available: 3_000},
 	}
-	for _, rule := range refunds.SplitRules {
+	for _, rule := range refunds.SplitRules() {
 		fmt.Println(rule, must(refunds.Split(rule, payments, 4_000)))
 	}
 	// Output:
 	// proportional [2666 1334]
 	// last_paid_first [1000 3000]
 	// store_credit_first [1000 3000]
-}
-
-func ExampleSplitRule_Valid() {
-	fmt.Println(refunds.SplitLastPaidFirst.Valid(), refunds.SplitRule("largest_first").Valid())
-	// Output:
-	// true false
 }
 
 func ExampleBalance() {
@@ -240,13 +234,6 @@ func ExampleMatchStatus_Differs() {
 	fmt.Println(refunds.InProgress.Differs(), refunds.MissingLocally.Differs())
 	// Output:
 	// false true
-}
-
-func ExampleTotals_Differences() {
-	t := refunds.Totals{Count: map[refunds.MatchStatus]int{refunds.Matched: 97, refunds.AmountDiffers: 2}}
-	fmt.Println(t.Differences())
-	// Output:
-	// 2
 }
 
 func ExampleQuery_Normalize() {

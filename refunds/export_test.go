@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
@@ -24,4 +25,14 @@ func (r *Refund) ProviderRequest() payment.RefundRequest { return r.providerRequ
 
 func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
 	return s.compare(ctx, from, to, each)
+}
+
+// CarriedRests is the store's method, for tests.
+func (s *Service) CarriedRests(ctx context.Context, after string, limit int) ([]CarriedRest, error) {
+	return s.store.CarriedRests(ctx, after, limit)
+}
+
+// PayRest is payRest, for tests.
+func (s *Service) PayRest(ctx context.Context, rest CarriedRest, by event.Actor) (bool, error) {
+	return s.payRest(ctx, rest, by)
 }

@@ -58,19 +58,6 @@ func (s *Service) OutsideMoney(ctx context.Context, orderID string) ([]Outside, 
 	return s.store.Outside(ctx, OutsideQuery{OrderID: orderID})
 }
 
-// OutsideByID returns the outside refund or dispute that the provider has under
-// the id, or ErrNotFound.
-func (s *Service) OutsideByID(ctx context.Context, providerID string) (Outside, error) {
-	found, err := s.store.Outside(ctx, OutsideQuery{IDs: []string{providerID}})
-	if err == nil && len(found) == 0 {
-		err = notFound("outside refund or dispute", providerID)
-	}
-	if err != nil {
-		return Outside{}, err
-	}
-	return found[0], nil
-}
-
 // SyncPayment looks up every refund and dispute that the provider has of a
 // payment, books those that we did not make, and returns all that are booked. A
 // refund of ours that the provider took back becomes reversed. While a dispute is

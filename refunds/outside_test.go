@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // payments are those of request: payment-N is pi_N.
@@ -286,7 +287,7 @@ func TestWhatCannotBeKeptOfTheProvidersWordsIsNotBooked(t *testing.T) {
 
 func TestRunIsTheWholeWorker(t *testing.T) {
 	var mu sync.Mutex
-	var runs []refunds.WorkerRun
+	var runs []resilience.WorkerRun
 	inOutsideBubble(t, func(s *shop) {
 		s.gateway.SetClock(time.Now)
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostBefore)
@@ -310,7 +311,7 @@ func TestRunIsTheWholeWorker(t *testing.T) {
 		s.equal("rounds of the sweep", jobs[refunds.JobSweep], 2)
 	}, func(c *refunds.Config) {
 		c.Wait = time.Nanosecond
-		c.Worked = func(_ context.Context, w refunds.WorkerRun) {
+		c.Worked = func(_ context.Context, w resilience.WorkerRun) {
 			mu.Lock()
 			defer mu.Unlock()
 			runs = append(runs, w)

@@ -61,17 +61,6 @@ type Totals struct {
 	There map[MatchStatus]map[money.Currency]int64 // minor units
 }
 
-// Differences is how many comparisons need review.
-func (t Totals) Differences() int {
-	n := 0
-	for f, count := range t.Count {
-		if f.Differs() {
-			n += count
-		}
-	}
-	return n
-}
-
 func (t Totals) add(c Match) {
 	t.Count[c.Match]++
 	sum := func(m map[MatchStatus]map[money.Currency]int64, currency money.Currency, amount int64) {
@@ -92,8 +81,9 @@ type Reconciliation struct {
 	From, To time.Time // of what was compared: [From, To)
 	At       time.Time // when it was made
 	Totals   Totals
-	// Rows are the differences, at most 1000 of them; Totals count all.
-	Rows []Match
+	// Differences is how many need review. Rows are the first 1000 of them.
+	Differences int
+	Rows        []Match
 }
 
 // maxDifferences is the most rows of a Reconciliation.
@@ -122,7 +112,10 @@ const (
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
 	rec := Reconciliation{From: from.UTC().Truncate(time.Second), To: to.UTC().Truncate(time.Second), At: s.now()}
 	totals, err := s.compare(ctx, from, to, func(c Match) error {
-		if c.Match.Differs() && len(rec.Rows) < maxDifferences {
+		if !c.Match.Differs() {
+			return nil
+		}
+		if rec.Differences++; rec.Differences <= maxDifferences {
 			rec.Rows = append(rec.Rows, c)
 		}
 		return nil

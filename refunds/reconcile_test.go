@@ -126,7 +126,7 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.equal("differences", []int{len(rec.Rows), rec.Totals.Differences()}, []int{5, 5})
+		s.equal("differences", []int{len(rec.Rows), rec.Differences}, []int{5, 5})
 	})
 }
 

@@ -137,7 +137,7 @@ func (p Payment) validate() error {
 }
 
 func (r Request) validateSplit() error {
-	if r.Split != "" && !r.Split.Valid() {
+	if r.Split != "" && !slices.Contains(SplitRules(), r.Split) {
 		return badField("split", "%.40q is not a rule; %s, %s or %s", string(r.Split), SplitProportional,
 			SplitLastPaidFirst, SplitStoreCreditFirst)
 	}

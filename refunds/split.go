@@ -26,13 +26,10 @@ const (
 	SplitStoreCreditFirst SplitRule = "store_credit_first"
 )
 
-// SplitRules are all rules, the default first.
-var SplitRules = []SplitRule{SplitProportional, SplitLastPaidFirst, SplitStoreCreditFirst}
-
-// Valid reports whether it is one of the rules. The empty one, which means the
-// default, is not.
-func (s SplitRule) Valid() bool {
-	return s == SplitProportional || s == SplitLastPaidFirst || s == SplitStoreCreditFirst
+// SplitRules returns all rules, the default first. The empty rule, which means the default,
+// is none of them.
+func SplitRules() []SplitRule {
+	return []SplitRule{SplitProportional, SplitLastPaidFirst, SplitStoreCreditFirst}
 }
 
 // SplitPayment is a payment that a refund is split over.
@@ -65,7 +62,7 @@ func Split(rule SplitRule, payments []SplitPayment, amount int64) ([]int64, erro
 	if rule == "" {
 		rule = SplitProportional
 	}
-	if !rule.Valid() {
+	if !slices.Contains(SplitRules(), rule) {
 		return nil, badField("split", "%.40q is not a rule; %s, %s or %s", string(rule), SplitProportional,
 			SplitLastPaidFirst, SplitStoreCreditFirst)
 	}

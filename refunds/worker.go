@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,18 +17,9 @@ const (
 	JobSweep  = "sweep the provider's lists"
 )
 
-// WorkerRun is one call of a job of Run.
-type WorkerRun struct {
-	Job  string // JobResume or JobSweep
-	Done int    // refunds that were tried, or rounds that have ended
-	Took time.Duration
-	Err  error
-}
-
 const (
 	resumeBatch = 64               // refunds of one call of ResumeDue
 	sweepLook   = 30 * time.Second // how often Run looks whether a sweep is due
-	maxIdle     = 30 * time.Second // the longest wait after errors
 )
 
 // Run is the whole worker of the package: until ctx ends it carries on the refunds
@@ -40,19 +30,25 @@ const (
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		s.loop(ctx, JobResume, s.cfg.ResumeEvery, s.wake, func(ctx context.Context) (int, bool, error) {
-			n, err := s.ResumeDue(ctx, resumeBatch)
-			return n, n == resumeBatch, err
-		})
+		resilience.Worker{
+			Job: JobResume, Every: s.cfg.ResumeEvery, Wake: s.wake, Worked: s.cfg.Worked,
+			Work: func(ctx context.Context) (int, bool, error) {
+				n, err := s.ResumeDue(ctx, resumeBatch)
+				return n, n == resumeBatch, err
+			},
+		}.Run(ctx)
 	})
 	wg.Go(func() {
-		s.loop(ctx, JobSweep, sweepLook, nil, func(ctx context.Context) (int, bool, error) {
-			done, err := s.SweepDue(ctx)
-			if done {
-				return 1, false, err
-			}
-			return 0, false, err
-		})
+		resilience.Worker{
+			Job: JobSweep, Every: sweepLook, Worked: s.cfg.Worked,
+			Work: func(ctx context.Context) (int, bool, error) {
+				done, err := s.SweepDue(ctx)
+				if done {
+					return 1, false, err
+				}
+				return 0, false, err
+			},
+		}.Run(ctx)
 	})
 	wg.Wait()
 }
@@ -64,53 +60,6 @@ func (s *Service) Wake() {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// loop calls work until ctx ends: at once where there is more, else after the
-// interval or when it is woken.
-func (s *Service) loop(
-	ctx context.Context, job string, every time.Duration, wake <-chan struct{},
-	work func(context.Context) (n int, more bool, err error),
-) {
-	look := resilience.Spread(20)
-	retry := resilience.Backoff{Initial: every, Max: max(maxIdle, every)}
-	for failures := 0; ctx.Err() == nil; {
-		start := time.Now()
-		n, more, err := guarded(ctx, work)
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			err = nil // it was stopped
-		}
-		s.cfg.Worked(ctx, WorkerRun{Job: job, Done: n, Took: time.Since(start), Err: err})
-		wait, woken := look(every), wake
-		switch {
-		case err != nil:
-			wait, woken = retry.Wait(failures), nil
-			failures++
-		case more:
-			wait, failures = 0, 0
-		default:
-			failures = 0
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		case <-woken:
-		}
-		timer.Stop()
-	}
-}
-
-// guarded is work whose panic is an error.
-func guarded(
-	ctx context.Context, work func(context.Context) (int, bool, error),
-) (n int, more bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			n, more, err = 0, false, fmt.Errorf("refunds: panic in the worker: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return work(ctx)
 }
 
 // ResumeDue carries on up to limit refunds that are due, as a worker does

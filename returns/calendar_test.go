@@ -198,7 +198,7 @@ func TestDaysAreText(t *testing.T) {
 
 func TestPublishedTermsHaveAZoneAndAStart(t *testing.T) {
 	s := newShop(t, policy())
-	terms, err := s.svc.CurrentTerms(s.ctx)
+	terms, err := s.svc.Terms(s.ctx, "")
 	s.ok(err)
 	s.equal(
 		"zone and start", []any{terms.Policy.Zone, terms.Policy.Start}, []any{"UTC", returns.FromDeliveryOrPurchase},

@@ -44,7 +44,7 @@ func TestTheRestIsPaidWhenNothingMoreCanComeBack(t *testing.T) {
 	s.equal("paid and carried", []int64{refund.Amount(), refund.Quote.Carried}, []int64{330, 3})
 	pays := func(what string, want int) {
 		t.Helper()
-		n, err := s.svc.PayCarried(s.ctx, s.payer)
+		n, err := s.payer.PayCarried(s.ctx, kim, s.svc.Over)
 		s.equal(what, []any{n, err}, []any{want, nil})
 	}
 	pays("while two units can be returned", 0)
@@ -83,6 +83,6 @@ func TestARestKeepsNoOtherFromBeingPaid(t *testing.T) {
 	broken.TermsID = "none"
 	s.orders.Put(broken)
 	s.now = s.now.AddDate(0, 0, 40)
-	n, err := s.svc.PayCarried(s.ctx, s.payer)
+	n, err := s.payer.PayCarried(s.ctx, kim, s.svc.Over)
 	s.equal("paid, and what can't be judged", []any{n, err != nil}, []any{1, true})
 }

@@ -116,7 +116,7 @@ func TestAChangeThatMustNotBeSavedIsRefused(t *testing.T) {
 		{"on its way without a number", lampUnits, func() (before, after *returns.Return) {
 			after = saved()
 			_ = after.Authorize(at, "")
-			_ = after.Ship(at, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+			_ = after.Ship(at, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 			return saved(), after
 		}, "return r is in transit without an RMA number"},
 	} {

@@ -45,11 +45,11 @@ func ExampleHoliday() {
 // placed.
 func ExampleTerms() {
 	svc := newExampleShop()
-	first := must(svc.CurrentTerms(exampleCtx))
+	first := must(svc.Terms(exampleCtx, ""))
 	p := examplePolicy()
 	p.WindowDays = 14
 	must(svc.PublishTerms(exampleCtx, staff, p, "two weeks are enough"))
-	fmt.Println(must(svc.CurrentTerms(exampleCtx)).Version, must(svc.Terms(exampleCtx, first.ID)).Policy.WindowDays)
+	fmt.Println(must(svc.Terms(exampleCtx, "")).Version, must(svc.Terms(exampleCtx, first.ID)).Policy.WindowDays)
 	// Output:
 	// 2 30
 }
@@ -90,8 +90,10 @@ func ExampleQuery() {
 	// 1 1 Lamp <nil>
 }
 
-// bell hears of each change; NopObserver has the methods that it leaves out.
-type bell struct{ returns.NopObserver }
+// bell hears of each change.
+type bell struct{}
+
+func (bell) Created(_ context.Context, r returns.Return) { fmt.Println(r.OrderID, "requested") }
 
 func (bell) StatusChanged(_ context.Context, r returns.Return, from, to returns.Status) {
 	fmt.Println(r.OrderID, from, "->", to)
@@ -107,6 +109,7 @@ func ExampleObserver() {
 	r := must(svc.Create(exampleCtx, ada, requested()))
 	must(svc.Authorize(exampleCtx, r.ID, staff, ""))
 	// Output:
+	// order-1 requested
 	// order-1 pending_authorization -> authorized
 }
 

@@ -75,7 +75,7 @@ func ExampleReturn_Authorize() {
 
 func ExampleReturn_Ship() {
 	r := at()
-	err := r.Ship(onMarch5, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z999"})
+	err := r.Ship(onMarch5, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z999"})
 	fmt.Println(r.Status, r.Shipment.TrackingNumber, err)
 	// Output:
 	// in_transit 1Z999 <nil>

@@ -220,7 +220,7 @@ func ExampleService_Ship() {
 	svc := newExampleShop()
 	id := svc.filed()
 	must(svc.Authorize(exampleCtx, id, staff, ""))
-	r := must(svc.Ship(exampleCtx, id, ada, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z999"}))
+	r := must(svc.Ship(exampleCtx, id, ada, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z999"}))
 	fmt.Println(r.Status, r.Shipment.Carrier)
 	// Output:
 	// in_transit UPS

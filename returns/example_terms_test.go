@@ -24,20 +24,15 @@ func ExampleService_EnsureTerms() {
 	// 1 the first
 }
 
-func ExampleService_CurrentTerms() {
-	svc := newExampleShop()
-	fmt.Println(must(svc.CurrentTerms(exampleCtx)).Version)
-	// Output:
-	// 1
-}
-
 func ExampleService_Terms() {
 	svc := newExampleShop()
-	current := must(svc.CurrentTerms(exampleCtx))
+	current := must(svc.Terms(exampleCtx, ""))
 	must(svc.PublishTerms(exampleCtx, staff, examplePolicy(), "the second"))
 	fmt.Println(must(svc.Terms(exampleCtx, current.ID)).Note) // terms are never changed
+	fmt.Println(must(svc.Terms(exampleCtx, "")).Note)         // the current ones
 	// Output:
 	// the first
+	// the second
 }
 
 func ExampleService_AllTerms() {

@@ -67,7 +67,7 @@ var moves = []struct {
 	{"reject", func(e *exits, id string, _ int) { _, _ = e.svc.Reject(e.ctx, id, kim, "") }},
 	{"cancel", func(e *exits, id string, _ int) { _, _ = e.svc.Cancel(e.ctx, id, ann) }},
 	{"ship", func(e *exits, id string, _ int) {
-		_, _ = e.svc.Ship(e.ctx, id, ann, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+		_, _ = e.svc.Ship(e.ctx, id, ann, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	}},
 	{"receive", func(e *exits, id string, n int) {
 		_, _ = e.svc.Receive(

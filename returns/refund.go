@@ -181,7 +181,7 @@ func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) erro
 	if err != nil {
 		return fmt.Errorf("returns: follow refund of %s: %w", refund.ClientReference, err)
 	}
-	whole := refunds.NewIntent([]refunds.Refund{refund})
+	whole := refunds.Intent{Refund: refund, Legs: []refunds.Refund{refund}}
 	if refund.Quote.Part() && refund.Status != refunds.StatusReversed {
 		if whole, err = s.cfg.Refunder.ByClientReference(ctx, refund.ClientReference); err != nil {
 			return fmt.Errorf("returns: follow refund of %s: %w", refund.ClientReference, err)

@@ -50,14 +50,12 @@ type Observer interface {
 	StatusChanged(ctx context.Context, r Return, from, to Status)
 }
 
-// NopObserver hears nothing; embed it to implement only some methods.
-type NopObserver struct{}
+// deaf is the Observer of a Config without one.
+type deaf struct{}
 
-// Created implements Observer.
-func (NopObserver) Created(context.Context, Return) {}
+func (deaf) Created(context.Context, Return) {}
 
-// StatusChanged implements Observer.
-func (NopObserver) StatusChanged(context.Context, Return, Status, Status) {}
+func (deaf) StatusChanged(context.Context, Return, Status, Status) {}
 
 // Validate reports the first field that is missing or wrong.
 func (c Config) Validate() error {
@@ -110,7 +108,7 @@ func New(c Config) (*Service, error) {
 		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
 	if c.Observer == nil {
-		c.Observer = NopObserver{}
+		c.Observer = deaf{}
 	}
 	if c.Decoders == 0 {
 		c.Decoders = runtime.GOMAXPROCS(0)
@@ -241,8 +239,9 @@ func (s *Service) Reject(ctx context.Context, id string, by event.Actor, notes s
 	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(s.stamp(ctx, by), notes) })
 }
 
-// Ship notes that the goods are on their way.
-func (s *Service) Ship(ctx context.Context, id string, by event.Actor, d Shipment) (Return, error) {
+// Ship notes that the goods are on their way: the Carrier and the TrackingNumber, which are
+// required, and the Notes of d count.
+func (s *Service) Ship(ctx context.Context, id string, by event.Actor, d ReverseShipment) (Return, error) {
 	return s.update(ctx, "ship", id, func(r *Return) error {
 		if err := owned(r, by); err != nil {
 			return err

@@ -277,9 +277,9 @@ func TestACaseBelongsToItsCustomer(t *testing.T) {
 	s.refused(err, returns.CodeForbidden)
 	_, err = s.svc.Authorize(s.ctx, r.ID, kim, "")
 	s.ok(err)
-	_, err = s.svc.Ship(s.ctx, r.ID, bob, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+	_, err = s.svc.Ship(s.ctx, r.ID, bob, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	s.refused(err, returns.CodeForbidden)
-	_, err = s.svc.Ship(s.ctx, r.ID, ann, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+	_, err = s.svc.Ship(s.ctx, r.ID, ann, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	s.ok(err)
 }
 

@@ -111,7 +111,7 @@ func (s *shop) refused(err error, want returns.Code) {
 // bought is a completed and paid order of ann for lamps.
 func (s *shop) bought(units int) purchase.Purchase {
 	s.Helper()
-	terms, err := s.svc.CurrentTerms(s.ctx)
+	terms, err := s.svc.Terms(s.ctx, "")
 	s.ok(err)
 	id := newID()
 	o := purchase.Purchase{

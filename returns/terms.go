@@ -44,10 +44,8 @@ func (s *Service) EnsureTerms(ctx context.Context, by event.Actor, p Policy) (Te
 	return s.PublishTerms(ctx, by, p, "the settings of the first start")
 }
 
-// CurrentTerms are the terms that an order placed now is bound to.
-func (s *Service) CurrentTerms(ctx context.Context) (Terms, error) { return s.store.Terms(ctx, "") }
-
-// Terms reads a version by its id.
+// Terms reads a version by its id; an empty id is the current one, which an order placed now
+// is bound to.
 func (s *Service) Terms(ctx context.Context, id string) (Terms, error) { return s.store.Terms(ctx, id) }
 
 // AllTerms reads every version, latest first.

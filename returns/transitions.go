@@ -262,11 +262,8 @@ func (r *Return) Cancel(s event.Stamp) error {
 	return r.record(s, EventCanceled, &canceled{})
 }
 
-// Shipment is how the goods are sent.
-type Shipment struct{ Carrier, TrackingNumber, Notes string }
-
 // Ship notes that the goods are on their way.
-func (r *Return) Ship(s event.Stamp, d Shipment) error {
+func (r *Return) Ship(s event.Stamp, d ReverseShipment) error {
 	if err := r.may(StatusInTransit, "sent"); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ var actions = []struct {
 	{"reject", func(r *returns.Return, _ int, s event.Stamp) error { return r.Reject(s, "no") }},
 	{"cancel", func(r *returns.Return, _ int, s event.Stamp) error { return r.Cancel(s) }},
 	{"ship", func(r *returns.Return, _ int, s event.Stamp) error {
-		return r.Ship(s, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+		return r.Ship(s, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	}},
 	{"receive", func(r *returns.Return, n int, s event.Stamp) error {
 		return r.Receive(s, []returns.ReceiptLine{{OrderLineID: "lamp", Received: n}}, "")

@@ -22,7 +22,7 @@ import (
 // transaction rolls back. Their store must not wait for the caller's transaction.
 func (s *Service) With(store Store) *Service {
 	in := *s
-	in.store, in.cfg.Observer, in.inTx = store, NopObserver{}, true
+	in.store, in.cfg.Observer, in.inTx = store, deaf{}, true
 	return &in
 }
 

@@ -12,12 +12,11 @@ import (
 )
 
 // heard counts what an observer hears.
-type heard struct {
-	returns.NopObserver
-	created int
-}
+type heard struct{ created int }
 
 func (h *heard) Created(context.Context, returns.Return) { h.created++ }
+
+func (h *heard) StatusChanged(context.Context, returns.Return, returns.Status, returns.Status) {}
 
 func TestInATransactionTheServiceCreatesAndExecutesNothing(t *testing.T) {
 	s := newShop(t, policy())

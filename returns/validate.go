@@ -159,8 +159,8 @@ func (p Policy) validateMoney(bad refuse) error {
 			p.RefundFrom,
 		)
 	}
-	if p.Split != "" && !p.Split.Valid() {
-		return bad("split", "%q is not a rule; one of %s.", clip(string(p.Split)), join(refunds.SplitRules))
+	if p.Split != "" && !slices.Contains(refunds.SplitRules(), p.Split) {
+		return bad("split", "%q is not a rule; one of %s.", clip(string(p.Split)), join(refunds.SplitRules()))
 	}
 	if p.RestockAt != RestockAtRefund && p.RestockAt != RestockAtInspection {
 		return bad("restock_at", "%q is not a restock point; one of refund, inspection.", p.RestockAt)

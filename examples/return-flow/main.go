@@ -94,7 +94,7 @@ func main() {
 func (s *shop) accept(ctx context.Context, id, line string) {
 	r := must(s.returns.Authorize(ctx, id, kim, ""))
 	fmt.Println("authorized:", r.RMA)
-	r = must(s.returns.Ship(ctx, id, ada, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z999"}))
+	r = must(s.returns.Ship(ctx, id, ada, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z999"}))
 	fmt.Println("shipped:", r.Status)
 	r = must(s.returns.Receive(ctx, id, kim, returns.ReceiveParams{}))
 	fmt.Println("received:", r.Receipts[0].Kind)

@@ -110,7 +110,7 @@ func steps(line string) []func(*returns.Return) error {
 			return r.Override(stamp, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"})
 		},
 		func(r *returns.Return) error {
-			return r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+			return r.Ship(stamp, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 		},
 		func(r *returns.Return) error {
 			return r.Receive(stamp, []returns.ReceiptLine{{OrderLineID: line, Received: 2}}, "")

@@ -220,7 +220,7 @@ func (c *caller) changes(r *returns.Return, verb, text string, n int) error {
 	case "cancel":
 		return r.Cancel(s)
 	case "ship":
-		return r.Ship(s, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"é\" \\"})
+		return r.Ship(s, returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z \"é\" \\"})
 	case "info":
 		return r.RequestInfo(s, "a photo?")
 	case "override":

@@ -53,7 +53,7 @@ func testUpdate(b *bench) {
 	b.equal("RMA", changed.RMA, "RMA-20260504-00001")
 	b.stored(changed)
 	changed = b.update(was.ID, func(r *returns.Return) error {
-		b.ok(r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}))
+		b.ok(r.Ship(b.stamp(), returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}))
 		b.ok(
 			r.Receive(
 				b.stamp(), []returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two",
@@ -174,7 +174,7 @@ func testRMAMissing(b *bench) {
 		if err := r.Authorize(b.stamp(), ""); err != nil {
 			return err
 		}
-		return r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
+		return r.Ship(b.stamp(), returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	})
 	if err == nil {
 		b.Error("a case is on its way without an RMA number")
@@ -237,7 +237,7 @@ func testListFilters(b *bench) {
 	third := b.filed(named("bob", "Desk"), 1)
 	second = b.update(second.ID, b.authorize)
 	b.update(second.ID, func(r *returns.Return) error {
-		return r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z99-Eleven"})
+		return r.Ship(b.stamp(), returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z99-Eleven"})
 	})
 	b.update(third.ID, func(r *returns.Return) error { return r.Reject(b.stamp(), "no") })
 	b.update(first.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })

@@ -20,7 +20,7 @@ func (b *bench) history() (purchase.Purchase, returns.Return) {
 		return r.Authorize(b.stamp(), "send it")
 	})
 	b.update(r.ID, func(r *returns.Return) error {
-		b.ok(r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}))
+		b.ok(r.Ship(b.stamp(), returns.ReverseShipment{Carrier: "UPS", TrackingNumber: "1Z"}))
 		return r.Receive(b.stamp(), []returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one")
 	})
 	return o, b.update(r.ID, b.inspect(1))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
@@ -179,7 +180,7 @@ func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
 // payCarried makes store credit of what refunds could not send to the card, once no
 // unit of their orders can be returned any more.
 func (s *App) payCarried(ctx context.Context) (int, error) {
-	return s.Returns.PayCarried(ctx, s.Refunds)
+	return s.Refunds.PayCarried(ctx, event.System("returns"), s.Returns.Over)
 }
 
 func (s *App) sweepPhotos(ctx context.Context) (int, error) {

@@ -53,8 +53,11 @@ func (s *App) followOutside() error {
 // queue, and on each return of the order that is under way. The event only says
 // that there is something to look at; what is said is what is booked now.
 func (s *App) outsideChanged(ctx context.Context, e event.Event) error {
-	id, _ := strings.CutPrefix(e.AggregateID, refunds.OutsideID(""))
-	o, err := s.Refunds.OutsideByID(ctx, id)
+	booked, err := s.Refunds.Events(ctx, e.AggregateID)
+	if err != nil {
+		return fmt.Errorf("outside money of event %s: %w", e.ID, err)
+	}
+	o, err := refunds.FoldOutside(booked)
 	if err != nil {
 		return fmt.Errorf("outside money of event %s: %w", e.ID, err)
 	}

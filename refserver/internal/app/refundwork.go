@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // staleRefunds is how long refunds may go without a look that worked before the
@@ -31,7 +32,7 @@ func newRefundWork(s *App) *refundWork {
 }
 
 // note is refunds.Config.Worked.
-func (w *refundWork) note(ctx context.Context, run refunds.WorkerRun) {
+func (w *refundWork) note(ctx context.Context, run resilience.WorkerRun) {
 	w.s.Metrics.WorkerJob(run.Job, run.Took, run.Err)
 	if run.Err != nil {
 		w.log.ErrorContext(ctx, "worker failed, will try again", "worker", run.Job, "error", run.Err)

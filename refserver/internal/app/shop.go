@@ -330,7 +330,7 @@ func (s *App) openOrders(store *ordersdb.Store, direct *stripegateway.Gateway) (
 		FlashSales:  func(context.Context) bool { return s.Features.On(feature.FlashSales, "") },
 		Pages:       s.paymentPages(),
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
-		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
+		Worked: func(ctx context.Context, r resilience.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
 		Now:    s.now,
 		Observer: orderObserver{
 			observability.OrderObserver(s.Metrics), s.recorder, observability.Named(s.Log, "orders"),
@@ -390,7 +390,7 @@ var pricing = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, Shippi
 
 // currentTerms is the policy version that a new order is bound to.
 func (s *App) currentTerms(ctx context.Context) (string, error) {
-	t, err := s.Returns.CurrentTerms(ctx)
+	t, err := s.Returns.Terms(ctx, "")
 	return t.ID, err
 }
 

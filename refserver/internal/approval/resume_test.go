@@ -43,7 +43,7 @@ func (t *till) Refund(
 		return returns.Return{}, refunds.Intent{}, errBroken
 	}
 	t.paid[id] = true
-	return returns.Return{}, refunds.NewIntent([]refunds.Refund{{ID: "refund of " + id}}), nil
+	return returns.Return{}, refunds.Intent{Refund: refunds.Refund{ID: "refund of " + id}}, nil
 }
 
 // front is the till as what the desk stands before; nothing reaches it unapproved here.

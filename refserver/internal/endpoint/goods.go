@@ -64,7 +64,8 @@ type ShipmentParams struct {
 // ShipReturn records that the items are on their way.
 func (e *Endpoints) ShipReturn(ctx context.Context, by auth.User, id string, p ShipmentParams) (ReturnChange, error) {
 	return act(ShipReturn, by, p, func() (ReturnChange, error) {
-		c, err := e.d.Returns.Ship(ctx, id, actor(by), returns.Shipment(p))
+		sent := returns.ReverseShipment{Carrier: p.Carrier, TrackingNumber: p.TrackingNumber, Notes: p.Notes}
+		c, err := e.d.Returns.Ship(ctx, id, actor(by), sent)
 		return ReturnChange{c, "The shipment is recorded."}, err
 	})
 }

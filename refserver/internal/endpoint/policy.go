@@ -31,7 +31,7 @@ func (e *Endpoints) PublishPolicy(
 // where none are pinned.
 func (e *Endpoints) TermsOf(ctx context.Context, id string) (returns.Terms, error) {
 	if id == "" {
-		return e.d.Returns.CurrentTerms(ctx)
+		return e.d.Returns.Terms(ctx, "")
 	}
 	return e.d.Returns.Terms(ctx, id)
 }

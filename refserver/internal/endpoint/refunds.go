@@ -73,10 +73,11 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 	}
 	c, paid, err := e.d.Returns.Refund(ctx, id, actor(by), q)
 	if waits, ok := approval.Waits(err); ok {
-		paid = refunds.NewIntent([]refunds.Refund{{
+		asked := refunds.Refund{
 			ID: waits.ID, Method: waits.Method, Status: refunds.StatusCreated, CreatedAt: waits.AskedAt,
 			Quote: refunds.Quote{Amount: waits.Amount.Minor(), Currency: waits.Amount.Currency()},
-		}})
+		}
+		paid = refunds.Intent{Refund: asked, Legs: []refunds.Refund{asked}}
 		return RefundChange{Return: c, Refund: paid, Progress: RefundOpen, Message: err.Error()}, nil
 	}
 	if err != nil {

@@ -237,7 +237,7 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rec.Totals.Count[refunds.Matched] != orderCount || rec.Totals.Differences() != 0 {
+	if rec.Totals.Count[refunds.Matched] != orderCount || rec.Differences != 0 {
 		t.Fatalf("%+v", rec)
 	}
 	// It is booked as money that somebody else gave back, and is no difference.

@@ -113,7 +113,7 @@ func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
 	if runErr == nil {
 		row.Release()
 		row.DoneAt = sqldb.At(n.now())
-		row.Differences, row.Report, row.LastError = report.Totals.Differences(), sqldb.AsJSON(report), ""
+		row.Differences, row.Report, row.LastError = report.Differences, sqldb.AsJSON(report), ""
 	} else {
 		row.LastError = runErr.Error()
 	}

@@ -44,6 +44,7 @@ func newBench(t *testing.T, db *sqlstore.DB) *bench {
 				Totals: refunds.Totals{
 					Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1},
 				},
+				Differences: 1,
 				Rows: []refunds.Match{
 					{Match: refunds.MissingLocally, ProviderID: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"},
 				},

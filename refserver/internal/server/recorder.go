@@ -241,7 +241,7 @@ func (c recorder) feature(name string) (string, any) {
 
 // policy is the one in force. One follows the other: what differs is the change.
 func (c recorder) policy(ctx context.Context) (string, map[string]string, error) {
-	t, err := c.shop.Returns.CurrentTerms(ctx)
+	t, err := c.shop.Returns.Terms(ctx, "")
 	if err != nil {
 		return "", nil, err
 	}

@@ -17,7 +17,7 @@ var estimateField = regexp.MustCompile(`name="estimate" value="([^"]+)"`)
 // publish makes the current policy another one.
 func (b *bundle) publish(change func(*returns.Policy)) {
 	b.t.Helper()
-	terms, err := b.Returns.CurrentTerms(b.t.Context())
+	terms, err := b.Returns.Terms(b.t.Context(), "")
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (s *server) policyChanged(r *http.Request) (bool, error) {
 	if base == "" {
 		return false, nil
 	}
-	current, err := s.Returns.CurrentTerms(r.Context())
+	current, err := s.Returns.Terms(r.Context(), "")
 	return err == nil && base != fmt.Sprint(current.Version), err
 }
 
@@ -105,7 +105,7 @@ func (s *server) policyChanged(r *http.Request) (bool, error) {
 func (s *server) reviewPolicy(
 	w http.ResponseWriter, r *http.Request, status int, policy returns.Policy, notes ...note,
 ) error {
-	current, err := s.Returns.CurrentTerms(r.Context())
+	current, err := s.Returns.Terms(r.Context(), "")
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func TestThePolicyFormPublishesEveryRule(t *testing.T) {
 	b := newBundle(t)
 	staff := b.staff()
 	staff.form("/admin/policy", policyFields(nil)...).want(http.StatusFound)
-	terms, err := b.Returns.CurrentTerms(t.Context())
+	terms, err := b.Returns.Terms(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestAPolicyOfNoReasonIsNotAPolicyOfAllReasons(t *testing.T) {
 	staff.form("/admin/policy", policyFields(map[string]string{
 		"reasons_choice": "all", "reasons": "DAMAGED",
 	})...).want(http.StatusFound)
-	terms, err := b.Returns.CurrentTerms(t.Context())
+	terms, err := b.Returns.Terms(t.Context(), "")
 	if err != nil || len(terms.Policy.Reasons) != 0 {
 		t.Errorf("all reasons were chosen, and the policy has %v, %v", terms.Policy.Reasons, err)
 	}
@@ -136,7 +136,7 @@ func TestChangesOfThePolicyAreShownBeforeTheyArePublished(t *testing.T) {
 	if strings.Contains(page.body, ">Maximum units per item<") {
 		t.Error("a rule that stays is shown as changed")
 	}
-	if terms, err := b.Returns.CurrentTerms(t.Context()); err != nil || terms.Version != 1 {
+	if terms, err := b.Returns.Terms(t.Context(), ""); err != nil || terms.Version != 1 {
 		t.Errorf("a review published version %d, %v", terms.Version, err)
 	}
 	staff.form("/admin/policy", policyFields(map[string]string{"step": "edit"})...).

@@ -45,7 +45,7 @@ func TestARestThatBecameStoreCreditIsShown(t *testing.T) {
 		t.Fatalf("refunded %d, %d carried, %v", refund.Amount(), refund.Quote.Carried, err)
 	}
 	for want := range 2 {
-		if n, err := b.Returns.PayCarried(t.Context(), b.Refunds); n != 1-want || err != nil {
+		if n, err := b.Refunds.PayCarried(t.Context(), boss, b.Returns.Over); n != 1-want || err != nil {
 			t.Fatalf("%d rests are paid, %v", n, err)
 		}
 		if _, err := b.Refunds.ResumeDue(t.Context(), 10); err != nil {

@@ -111,7 +111,7 @@ func (s *server) shipOwn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := returns.Shipment{
+	d := returns.ReverseShipment{
 		Carrier:        strings.TrimSpace(r.PostForm.Get("carrier")),
 		TrackingNumber: strings.TrimSpace(r.PostForm.Get("tracking_number")),
 	}
