@@ -164,3 +164,28 @@ func TestAnUnusableBodyIsRefusedByTheNameOfItsField(t *testing.T) {
 		})
 	}
 }
+
+// TestABodyIsPricedBeforeItIsDecoded: a value takes two or three bytes of the body and a hundred of
+// memory.
+func TestABodyIsPricedBeforeItIsDecoded(t *testing.T) {
+	for name, value := range map[string]string{"objects": "{}", "texts": `""`, "numbers": "1", "lists": "[]"} {
+		t.Run(name, func(t *testing.T) {
+			decoded := false
+			v := struct {
+				Items decodes `json:"items"`
+			}{decodes{&decoded}}
+			err := input.Object([]byte(`{"items":[`+strings.Repeat(value+",", 10_000)+value+`]}`), &v)
+			if p := problem.Of(err); p.Status != http.StatusBadRequest || !strings.Contains(p.Message, "10000 values") {
+				t.Errorf("%+v", p)
+			}
+			if decoded {
+				t.Error("it was decoded")
+			}
+		})
+	}
+}
+
+// decodes notes that something was decoded.
+type decodes struct{ done *bool }
+
+func (d decodes) UnmarshalJSON([]byte) error { *d.done = true; return nil }

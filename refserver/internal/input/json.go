@@ -16,11 +16,17 @@ import (
 )
 
 // MaxBody is the limit of a JSON body and of a form, in bytes; package upload
-// limits bodies with photos. maxDepth is how deep a JSON body may be nested.
+// limits bodies with photos. maxDepth is how deep a JSON body may be nested, and maxValues how
+// many values it may hold: each takes many times the memory of the two or three bytes that it is
+// sent in.
 const (
-	MaxBody  = 1 << 20
-	maxDepth = 16
+	MaxBody   = 128 << 10
+	maxDepth  = 16
+	maxValues = 10_000
 )
+
+// TooLarge says that a body is larger than MaxBody.
+const TooLarge = "The body is larger than 128 KiB, which is the most here"
 
 // JSON reads the body of r, one JSON object, into v, strictly: a field that v
 // does not have or that is there twice, a null, a value of another type, a
@@ -67,7 +73,7 @@ func Object(data []byte, v any) error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	if err := check(dec, "", 0); err != nil {
+	if err := (&checker{dec: dec}).check("", 0); err != nil {
 		return explain(err)
 	}
 	dec = json.NewDecoder(bytes.NewReader(data))
@@ -84,13 +90,23 @@ func Object(data []byte, v any) error {
 	return nil
 }
 
+// checker walks over a text before anything of it is decoded.
+type checker struct {
+	dec    *json.Decoder
+	values int // so far
+}
+
 // check walks over one value and refuses what encoding/json lets pass: a null,
-// a key given twice, a NUL character (PostgreSQL keeps none). path names the
-// value.
-func check(dec *json.Decoder, path string, depth int) error {
+// a key given twice, a NUL character (PostgreSQL keeps none), more values than anybody has use
+// for. path names the value.
+func (c *checker) check(path string, depth int) error {
+	dec := c.dec
 	token, err := dec.Token()
 	if err != nil {
 		return err
+	}
+	if c.values++; c.values > maxValues {
+		return problem.Invalid("body", fmt.Sprintf("The body holds more than %d values", maxValues))
 	}
 	switch t := token.(type) {
 	case nil:
@@ -106,11 +122,11 @@ func check(dec *json.Decoder, path string, depth int) error {
 		}
 		if t == '[' {
 			for i := 0; dec.More(); i++ {
-				if err := check(dec, fmt.Sprintf("%s[%d]", path, i), depth+1); err != nil {
+				if err := c.check(fmt.Sprintf("%s[%d]", path, i), depth+1); err != nil {
 					return err
 				}
 			}
-		} else if err := checkObject(dec, path, depth); err != nil {
+		} else if err := c.object(path, depth); err != nil {
 			return err
 		}
 		_, err = dec.Token() // what closes it
@@ -118,8 +134,8 @@ func check(dec *json.Decoder, path string, depth int) error {
 	return err
 }
 
-func checkObject(dec *json.Decoder, path string, depth int) error {
-	seen := map[string]bool{}
+func (c *checker) object(path string, depth int) error {
+	dec, seen := c.dec, map[string]bool{}
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
@@ -132,7 +148,7 @@ func checkObject(dec *json.Decoder, path string, depth int) error {
 			return problem.Invalid(name, name+" is there twice; send it once")
 		}
 		seen[fold] = true
-		if err := check(dec, name, depth+1); err != nil {
+		if err := c.check(name, depth+1); err != nil {
 			return err
 		}
 	}
@@ -148,8 +164,7 @@ func explain(err error) error {
 	)
 	switch {
 	case errors.As(err, &tooLarge):
-		return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
-			"The body is larger than %d MiB, which is the most here", tooLarge.Limit>>20))
+		return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", TooLarge)
 	case errors.As(err, &wrongType):
 		return problem.Invalid(
 			cmp.Or(wrongType.Field, "body"),

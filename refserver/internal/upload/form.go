@@ -86,7 +86,7 @@ func tooMuchText() error {
 	return problem.New(
 		http.StatusRequestEntityTooLarge,
 		"TOO_LARGE",
-		fmt.Sprintf("Beside the photos there is more than %d MB, the most that is allowed.", maxFields>>20),
+		fmt.Sprintf("Beside the photos there is more than %d KiB, the most that is allowed.", maxFields>>10),
 	)
 }
 
@@ -124,6 +124,9 @@ func (in *Intake) readParts(parts *multipart.Reader, judge func(url.Values) erro
 }
 
 func (in *Intake) field(part io.Reader, name string, left int64) (int64, error) {
+	if left <= 0 { // an empty field costs memory too
+		return left, tooMuchText()
+	}
 	data, err := io.ReadAll(&capped{r: part, left: left, err: tooMuchText()})
 	if err != nil {
 		return left, err

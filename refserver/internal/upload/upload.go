@@ -23,6 +23,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/budget"
@@ -30,9 +31,9 @@ import (
 
 const (
 	// small is a body that needs no share of the budget.
-	small = 1 << 20
+	small = input.MaxBody
 	// maxFields is how much there may be beside the photos.
-	maxFields = 1 << 20
+	maxFields = input.MaxBody
 	// inFlight is how many bytes of large bodies are taken in at a time.
 	inFlight = 1 << 30
 	// maxFiles is far over what any policy takes; the policy's own limit is

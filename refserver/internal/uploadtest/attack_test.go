@@ -155,6 +155,11 @@ func attacks(t *testing.T) []attack {
 	text31 := body{
 		"application/json", [][]byte{[]byte(`{"details":"`), bytes.Repeat([]byte("A"), 31<<20), []byte(`"}`)}, -1,
 	}
+	objects := func(n int) body {
+		text := `{"sale_id":"x","reason":"OTHER","items":[` + strings.Repeat("{},", n) + "{}]}"
+		return body{"application/json", [][]byte{[]byte(text)}, int64(len(text))}
+	}
+	many, tooMany := objects(43_000), objects(340_000)
 	return []attack{
 		{"one progressive JPEG of 6324 x 6324, 50 at once", 5, of(20, 50), asForm(progressive(6324, 6324, 1)),
 			[]int{413, 429}, 0},
@@ -173,6 +178,10 @@ func attacks(t *testing.T) []attack {
 			c.order = "00000000-0000-7000-8000-000000000000"
 			return asJSON(photo31)(c)
 		}, []int{404, 429}, 0},
+		{"a JSON body of 128 KiB that holds 43,000 objects, 100 at once", 1, 100,
+			func(c customer) answer { return c.send("/api/returns", many) }, []int{400, 429}, 0},
+		{"a JSON body of 1 MiB that holds 340,000 objects, 60 at once", 1, 60,
+			func(c customer) answer { return c.send("/api/returns/estimate", tooMany) }, []int{413}, 0},
 		{"8 forms of 60 MB", 8, 8, asForm(form60...), taken, 0},
 		{"base64 outside of photos", 4, of(4, 16),
 			func(c customer) answer { return c.send("/api/returns", text31) }, []int{413, 429}, 0},
