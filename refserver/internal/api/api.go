@@ -41,9 +41,13 @@ type Deps struct {
 	Partners *partner.Service
 	// Uploads reads bodies with photos.
 	Uploads *upload.Receiver
-	Zone    *time.Location // nil: UTC
-	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// Action reads the body of a request without photos, up to input.MaxBody, and gives the
+	// request its turn; Photos reads that of a request with photos that is as small. Nil lets
+	// everything pass.
+	Action, Photos func(http.Handler) http.Handler
+	Zone           *time.Location // nil: UTC
+	Log            *slog.Logger
+	Now            func() time.Time // nil: time.Now
 }
 
 // API serves /api/. It expects the user of the request in the context, as
@@ -61,6 +65,12 @@ func New(d Deps) *API {
 	}
 	if d.Zone == nil {
 		d.Zone = time.UTC
+	}
+	if d.Action == nil {
+		d.Action = func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, input.MaxBody) }
+	}
+	if d.Photos == nil {
+		d.Photos = func(next http.Handler) http.Handler { return next }
 	}
 	a := &API{Deps: d, mux: http.NewServeMux()}
 	a.productRoutes()
@@ -123,14 +133,14 @@ func (a *API) use(pattern string, action endpoint.Action, h handler) {
 	next := a.adapt(h)
 	if action.Once {
 		keys := a.keys()
-		next = http.MaxBytesHandler(keys.Middleware(next), input.MaxBody)
+		next = keys.Middleware(next)
 	}
-	a.guarded(pattern, a.door(action, next))
+	a.guarded(pattern, a.door(action, a.Action(next)))
 }
 
 // photos is use for a body with photos, which its handler reads itself.
 func (a *API) photos(pattern string, action endpoint.Action, h http.HandlerFunc) {
-	a.guarded(pattern, a.door(action, h))
+	a.guarded(pattern, a.door(action, a.Photos(h)))
 }
 
 // guarded registers a route behind its row of the table of permissions.

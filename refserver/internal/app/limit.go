@@ -42,6 +42,14 @@ const (
 	bodiesAtOnce  = 2048
 )
 
+// A form or a JSON body without photos is read before anything is done with it. So many are
+// read at a time, and of one account or address.
+const (
+	bodyTimeout  = 10 * time.Second
+	bodiesOfKey  = 128
+	bodiesInShop = 512 // 64 MiB
+)
+
 // checkoutGuard is what stands before the checkout: the body is read, then one
 // limit is shared by all customers, and by other processes where there is a
 // Redis; behind it is a queue of this process.
@@ -195,6 +203,22 @@ func (s *App) CheckoutGuard(refused http.Handler, slow func(http.ResponseWriter,
 	return func(next http.Handler) http.Handler {
 		return s.checkout.handler(s.Auth.Load, body.Handler, limit.Handler, next)
 	}, nil
+}
+
+// ReadBody returns the middleware that has a body of at most limit bytes read before next begins, so that
+// who stops in the middle holds nothing but the connection. failed answers one that was not read,
+// with its status: 413, 408, or 400 for one that broke off.
+func (s *App) ReadBody(limit int64, failed func(http.ResponseWriter, *http.Request, int)) (
+	func(http.Handler) http.Handler, error,
+) {
+	body, err := throttlehttp.NewBody(throttlehttp.BodyConfig{
+		MaxBytes: limit, Timeout: bodyTimeout, PerKey: bodiesOfKey, Total: bodiesInShop, Failed: failed,
+		Key: throttlehttp.FirstKey(throttlehttp.UserKey(customer), throttlehttp.AddressKey(s.proxies)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return body.Handler, nil
 }
 
 // handler puts the layers around next: session, body and limit.

@@ -18,40 +18,43 @@ import (
 
 // How much of what is dear runs at a time.
 const (
-	searchesOfAccount = 16 // that wait
-	exportsAtOnce     = 8
-	exportsOfAccount  = 2 // at a time, and as many that wait
-	streamsAtOnce     = 512
-	streamsOfAccount  = 8    // browser tabs
-	noticesAtOnce     = 4096 // streams that every page has
-	admissionWait     = 10 * time.Second
-	comeBack          = 2 * time.Second
+	pagesOfAccount   = 16 // that wait
+	actionsAtOnce    = 64
+	actionsOfAccount = 256 // that wait: a program may send hundreds at once
+	exportsAtOnce    = 8
+	exportsOfAccount = 2 // at a time, and as many that wait
+	streamsAtOnce    = 512
+	streamsOfAccount = 8    // browser tabs
+	noticesAtOnce    = 4096 // streams that every page has
+	admissionWait    = 10 * time.Second
+	comeBack         = 2 * time.Second
 )
 
-// searchesAtOnce is how many lists and searches are read at a time: enough to
+// pagesAtOnce is how many pages, lists and searches are read at a time: enough to
 // keep the database busy.
-func searchesAtOnce() int { return max(16, 4*runtime.GOMAXPROCS(0)) }
+func pagesAtOnce() int { return max(16, 4*runtime.GOMAXPROCS(0)) }
 
-// admission gives each account its turn at what is dear: searches and lists,
-// exports, and streams, where those of notices have places of their own.
+// admission gives each account its turn at what takes time: pages and documents, what forms
+// and programs do, exports, and streams, where those of notices have places of their own.
 // An account that asks alone may use all places but one;
 // where several ask, those who were served least come first, so that one with
 // many requests does not delay those with few. What can't be served soon is
 // refused in words, with status 429 where the account itself asks for too much
 // and 503 where all do.
 type admission struct {
-	searches, exports *budget.Budget
-	streams, notices  counter
-	wait              time.Duration
+	pages, actions, exports *budget.Budget
+	streams, notices        counter
+	wait                    time.Duration
 }
 
 func newAdmission() (*admission, error) {
-	searches, err := budget.New(budget.Config{
-		Bytes: int64(searchesAtOnce()), Places: searchesAtOnce(), KeyBytes: int64(searchesAtOnce()),
-		KeyQueue: searchesOfAccount,
-	})
+	pages, err := places(pagesAtOnce(), pagesOfAccount)
 	if err != nil {
-		return nil, fmt.Errorf("server: places of searches: %w", err)
+		return nil, fmt.Errorf("server: places of pages: %w", err)
+	}
+	actions, err := places(actionsAtOnce, actionsOfAccount)
+	if err != nil {
+		return nil, fmt.Errorf("server: places of actions: %w", err)
 	}
 	exports, err := budget.New(budget.Config{
 		Bytes: exportsAtOnce, Places: exportsAtOnce, KeyPlaces: exportsOfAccount, KeyQueue: exportsOfAccount,
@@ -60,74 +63,130 @@ func newAdmission() (*admission, error) {
 		return nil, fmt.Errorf("server: places of exports: %w", err)
 	}
 	return &admission{
-		searches: searches, exports: exports, wait: admissionWait,
+		pages: pages, actions: actions, exports: exports, wait: admissionWait,
 		streams: counter{all: streamsAtOnce, each: streamsOfAccount, byKey: map[string]int{}},
 		notices: counter{all: noticesAtOnce, each: streamsOfAccount, byKey: map[string]int{}},
 	}, nil
 }
 
+// places is a budget of n places, all but one of which an account may use, and as many more as
+// may wait.
+func places(n, waiting int) (*budget.Budget, error) {
+	return budget.New(budget.Config{Bytes: int64(n), Places: n, KeyBytes: int64(n), KeyQueue: waiting})
+}
+
+// enter asks for a turn of an account, and returns how to end it.
+type enter func(ctx context.Context, account string) (leave func(), err error)
+
 // handler is next behind the admission. It stands behind the session; who is not
 // signed in asks for none of this.
 func (a *admission) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u, ok := auth.FromContext(r.Context())
-		enter := a.of(r)
-		if !ok || enter == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		leave, err := enter(r.Context(), u.ID)
-		if err != nil {
-			refuse(w, r, err)
-			return
-		}
-		defer leave()
-		next.ServeHTTP(w, r)
+		enter, whole := a.of(r)
+		admit(w, r, next, enter, whole)
 	})
 }
 
-// of is how a request is admitted, nil for one that costs little.
-func (a *admission) of(r *http.Request) func(context.Context, string) (func(), error) {
+// page is next in the turn of a page, whatever the method: for the pages that answer a refused
+// form.
+func (a *admission) page(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admit(w, r, next, a.turn(a.pages), false)
+	})
+}
+
+// action is next in the turn of an action. The body must be there: one that is sent slowly
+// would keep the place. A checkout has had its turn, see app.CheckoutGuard.
+func (a *admission) action(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		enter := a.turn(a.actions)
+		if reads(r) || r.URL.Path == "/checkout" {
+			enter = nil
+		}
+		admit(w, r, next, enter, false)
+	})
+}
+
+// admit serves r by next in the turn of its account, where there is one to wait for. The turn
+// ends with the first byte of the answer, since a reader may take its time, but for a whole one,
+// which is made while it is read.
+func admit(w http.ResponseWriter, r *http.Request, next http.Handler, enter enter, whole bool) {
+	u, ok := auth.FromContext(r.Context())
+	if !ok || enter == nil {
+		next.ServeHTTP(w, r)
+		return
+	}
+	leave, err := enter(r.Context(), u.ID)
+	if err != nil {
+		refuse(w, r, err)
+		return
+	}
+	defer leave()
+	if !whole {
+		w = &untilAnswered{w, leave}
+	}
+	next.ServeHTTP(w, r)
+}
+
+// untilAnswered ends a turn with the first byte of the answer.
+type untilAnswered struct {
+	http.ResponseWriter
+	leave func()
+}
+
+// Unwrap returns the writer beneath, for http.ResponseController.
+func (w *untilAnswered) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *untilAnswered) WriteHeader(status int) {
+	w.leave()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *untilAnswered) Write(b []byte) (int, error) {
+	w.leave()
+	return w.ResponseWriter.Write(b)
+}
+
+// reads reports whether a request is one that shows something. HEAD runs what a GET runs.
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// of is how a request is admitted, nil for one that is not admitted here; whole is whether its
+// turn lasts until all of the answer is written.
+func (a *admission) of(r *http.Request) (enter enter, whole bool) {
 	switch web.StreamOf(r) {
 	case web.Dashboard:
-		return a.streams.enter
+		return a.streams.enter, true
 	case web.Notices:
-		return a.notices.enter
+		return a.notices.enter, true
 	case web.Download:
-		return a.places(a.exports)
+		return a.turn(a.exports), true
 	}
 	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead: // which runs what a GET runs
-		return nil
+	case !reads(r):
+		return nil, false
 	case isExport(r.URL.Path):
-		return a.places(a.exports)
-	case isSearch(r.URL.Path):
-		return a.places(a.searches)
+		return a.turn(a.exports), true
+	case looksUp(r.URL.Path):
+		return a.turn(a.actions), false
 	}
-	return nil
+	return a.turn(a.pages), false
 }
 
 func isExport(path string) bool {
 	return strings.HasSuffix(path, ".csv") || strings.Contains(path, "/export")
 }
 
-// isSearch reports whether the page or document at the path is read from many
-// rows: all that staff see, and the lists of customers.
-func isSearch(path string) bool {
-	for _, prefix := range []string{"/admin/", "/api/admin/"} {
-		if strings.HasPrefix(path, prefix) {
-			return true
-		}
-	}
-	switch path {
-	case "/order-history", "/returns", "/api/orders", "/api/returns":
-		return true
-	}
-	return false
+// looksUp reports whether the page at the path waits for the payment provider, which may take
+// its time.
+func looksUp(path string) bool {
+	return strings.HasPrefix(path, "/orders/") && strings.HasSuffix(path, "/payment") ||
+		strings.Contains(path, "/reconciliation")
 }
 
-// places admits to one of the places of b, after a wait that is bounded.
-func (a *admission) places(b *budget.Budget) func(context.Context, string) (func(), error) {
+// turn admits to one of the places of b, after a wait that is bounded.
+func (a *admission) turn(b *budget.Budget) enter {
 	return func(ctx context.Context, account string) (func(), error) {
 		ctx, cancel := context.WithTimeout(ctx, a.wait)
 		defer cancel()
@@ -174,7 +233,7 @@ var (
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Problem{
 		Status: http.StatusServiceUnavailable, Code: "BUSY", RetryAfter: comeBack,
-		Message: "Many people are searching right now. Wait a moment, then try again.",
+		Message: "Many people are in the shop right now. Wait a moment, then try again.",
 	}
 	switch {
 	case errors.Is(err, budget.ErrBusy):

@@ -30,38 +30,45 @@ func newShop(t *testing.T) shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return shop{t, a.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	return shop{t, a.handler(a.action(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/stream") {
 			<-r.Context().Done()
 			return
 		}
 		time.Sleep(time.Second)
-	}))}
+	})))}
 }
 
 func (s shop) get(ctx context.Context, account, path string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, path, nil).WithContext(auth.WithUser(ctx, auth.User{ID: account}))
+	return s.send(ctx, account, http.MethodGet, path)
+}
+
+func (s shop) send(ctx context.Context, account, method, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil).WithContext(auth.WithUser(ctx, auth.User{ID: account}))
 	w := httptest.NewRecorder()
 	s.h.ServeHTTP(w, r)
 	return w
 }
 
-// TestSearchesOfOneAccountDoNotDelayOthers: one account asks 100 times more than
+// TestRequestsOfOneAccountDoNotDelayOthers: one account asks 100 times more than
 // there are places, and 40 others ask now and then.
-func TestSearchesOfOneAccountDoNotDelayOthers(t *testing.T) {
-	for _, path := range []string{
-		"/admin/orders", "/api/admin/returns", "/order-history", "/admin/reconciliation.csv",
+func TestRequestsOfOneAccountDoNotDelayOthers(t *testing.T) {
+	for _, what := range []string{
+		"GET /", "GET /cart", "GET /returns/7", "GET /orders/7/payment", "GET /admin/orders",
+		"GET /api/admin/returns", "GET /order-history", "GET /admin/reconciliation.csv", "POST /add_to_cart",
+		"POST /account/password", "POST /admin/products", "POST /api/returns/estimate",
 	} {
-		t.Run(path, func(t *testing.T) {
+		method, path, _ := strings.Cut(what, " ")
+		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newShop(t)
 				var over atomic.Bool
 				var served, refused atomic.Int64
 				var attack, honest sync.WaitGroup
-				for range 100 * searchesAtOnce() {
+				for range 100 * pagesAtOnce() {
 					attack.Go(func() {
 						for !over.Load() {
-							switch w := s.get(t.Context(), "mallory", path); w.Code {
+							switch w := s.send(t.Context(), "mallory", method, path); w.Code {
 							case http.StatusOK:
 								served.Add(1)
 							case http.StatusTooManyRequests:
@@ -78,7 +85,8 @@ func TestSearchesOfOneAccountDoNotDelayOthers(t *testing.T) {
 					honest.Go(func() {
 						time.Sleep(time.Duration(i) * 500 * time.Millisecond)
 						begun := time.Now()
-						if w := s.get(t.Context(), fmt.Sprint("honest", i), path); w.Code != http.StatusOK {
+						w := s.send(t.Context(), fmt.Sprint("honest", i), method, path)
+						if w.Code != http.StatusOK {
 							t.Errorf("an honest request is answered %d: %s", w.Code, w.Body)
 						}
 						if took := time.Since(begun); took > 3*time.Second {
@@ -97,18 +105,84 @@ func TestSearchesOfOneAccountDoNotDelayOthers(t *testing.T) {
 	}
 }
 
+// TestWhoReadsSlowlyHoldsNoPlace: a turn is over with the first byte of the answer, of a page and
+// of what an action is answered.
+func TestWhoReadsSlowlyHoldsNoPlace(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, err := newAdmission()
+				if err != nil {
+					t.Fatal(err)
+				}
+				read := make(chan struct{})
+				s := shop{t, a.handler(a.action(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(http.StatusBadRequest)
+					<-read // as Write waits for a reader
+				})))}
+				var all sync.WaitGroup
+				for _, account := range []string{"mallory", "bob"} {
+					for range 2 * (actionsAtOnce + actionsOfAccount) {
+						all.Go(func() {
+							w := s.send(t.Context(), account, method, "/account/password")
+							if w.Code != http.StatusBadRequest {
+								t.Errorf("answered %d", w.Code)
+							}
+						})
+						synctest.Wait()
+					}
+				}
+				close(read)
+				all.Wait()
+			})
+		})
+	}
+}
+
+// TestAPageThatAnswersAFormIsAdmittedAsAPage: taking photos in is bounded elsewhere, what shows the
+// form again is a page.
+func TestAPageThatAnswersAFormIsAdmittedAsAPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, err := newAdmission()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := shop{t, a.page(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) }))}
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		for range 10 * pagesAtOnce() {
+			all.Go(func() {
+				w := s.send(t.Context(), "mallory", http.MethodPost, "/returns/request")
+				if w.Code == http.StatusTooManyRequests {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if w := s.send(t.Context(), "ada", http.MethodPost, "/returns/request"); w.Code != http.StatusOK ||
+			time.Since(begun) > 3*time.Second {
+			t.Errorf("another account is answered %d after %v", w.Code, time.Since(begun))
+		}
+		all.Wait()
+		if refused.Load() == 0 {
+			t.Error("none was refused")
+		}
+	})
+}
+
 // TestAnAccountAloneUsesThePlaces: a share binds only while others ask.
 func TestAnAccountAloneUsesThePlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
 		begun := time.Now()
 		var all sync.WaitGroup
-		for range searchesAtOnce() - 1 {
+		for range pagesAtOnce() - 1 {
 			all.Go(func() { s.get(t.Context(), "ada", "/admin/orders") })
 		}
 		all.Wait()
 		if took := time.Since(begun); took != time.Second {
-			t.Errorf("%d at once took %v, want as long as one", searchesAtOnce()-1, took)
+			t.Errorf("%d at once took %v, want as long as one", pagesAtOnce()-1, took)
 		}
 	})
 }
@@ -123,7 +197,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newShop(t)
 				var all sync.WaitGroup
-				for range searchesAtOnce() - 1 + searchesOfAccount {
+				for range pagesAtOnce() - 1 + pagesOfAccount {
 					all.Go(func() { s.get(t.Context(), "mallory", path) })
 				}
 				synctest.Wait()
@@ -150,7 +224,7 @@ func TestWhenAllAskTheWaitIsBounded(t *testing.T) {
 		var mu sync.Mutex
 		var statuses []int
 		var all sync.WaitGroup
-		for i := range 30 * searchesAtOnce() {
+		for i := range 30 * pagesAtOnce() {
 			all.Go(func() {
 				w := s.get(t.Context(), fmt.Sprint(i), "/returns")
 				mu.Lock()
@@ -208,8 +282,8 @@ func TestStreamsAreBounded(t *testing.T) {
 		open("mallory", 1)
 		leave()
 		all.Wait()
-		if w := s.get(t.Context(), "mallory", "/static/app.css"); w.Code != http.StatusOK {
-			t.Errorf("what costs little is answered %d", w.Code)
+		if w := s.get(t.Context(), "mallory", "/"); w.Code != http.StatusOK {
+			t.Errorf("a page is answered %d", w.Code)
 		}
 	})
 }
@@ -221,7 +295,7 @@ func BenchmarkAdmission(b *testing.B) {
 		b.Fatal(err)
 	}
 	h := a.handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	for name, path := range map[string]string{"search": "/admin/orders", "what costs little": "/"} {
+	for name, path := range map[string]string{"page": "/admin/orders", "stream": "/notifications/stream"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
@@ -247,7 +321,7 @@ func TestAHeadRequestIsAdmittedAsAGet(t *testing.T) {
 		"/notifications/stream", "/admin/operations/7/file",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			if a.of(httptest.NewRequest(method, path, nil)) == nil {
+			if enter, _ := a.of(httptest.NewRequest(method, path, nil)); enter == nil {
 				t.Errorf("%s %s passes unseen", method, path)
 			}
 		}
@@ -288,7 +362,7 @@ func TestWhatLastsLongTakesNoPlaceOfSearches(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		for range searchesAtOnce() {
+		for range pagesAtOnce() {
 			if code := get("ada", "/admin/orders"); code != http.StatusOK {
 				t.Errorf("a search while all streams are open is answered %d", code)
 			}

@@ -226,3 +226,36 @@ func TestHalfSentCheckoutsHoldNoPlace(t *testing.T) {
 		})
 	}
 }
+
+// TestHalfSentFormsHoldNoPlace: every form is read before its turn comes, so that connections that
+// stop in the middle keep nobody out, their own account included.
+func TestHalfSentFormsHoldNoPlace(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
+	b := open(t)
+	people := b.honest(4)
+	at, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := people[0].client.Jar.Cookies(at)[0].String()
+	for _, path := range []string{"/add_to_cart", "/account/password", "/returns/request", "/api/returns", "/login"} {
+		t.Run(path, func(t *testing.T) {
+			for range 400 {
+				conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: shop\r\nCookie: %s\r\n"+
+					"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 19\r\n\r\npayment_m",
+					path, cookie)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, who := range people {
+				who.form("/add_to_cart", url.Values{"product_id": {"2"}, "quantity": {"1"}}).want(t, http.StatusOK)
+			}
+		})
+	}
+}

@@ -14,8 +14,10 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/review"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
@@ -25,7 +27,7 @@ func New(s *app.App) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	admit, err := newAdmission()
+	admit, action, photos, err := admissionOf(s)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +61,14 @@ func New(s *app.App) (http.Handler, error) {
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads, Shelf: s.Shelf,
-		Checkout: checkout, Admission: admit.handler, ClientAddress: s.ClientAddress,
-		CardForm: card != nil && !c.CardPage(), CardPage: s.PageOrigin(),
+		Checkout: checkout, Admission: admit.handler, PageTurn: admit.page, Action: action, Photos: photos,
+		ClientAddress: s.ClientAddress,
+		CardForm:      card != nil && !c.CardPage(), CardPage: s.PageOrigin(),
 		API: api.New(api.Deps{
 			Gate:      gate,
 			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads,
 			Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"),
+			Action: action, Photos: photos,
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		ReturnAddress: returnAddress(c), ShipWithinDays: c.ReturnShipDays,
@@ -100,6 +104,41 @@ func notRead(w http.ResponseWriter, _ *http.Request, status int) {
 		text = "The form is too large. Your cart is kept: go back and try again."
 	}
 	http.Error(w, text, status)
+}
+
+// admissionOf is the admission of the shop, the middleware that reads the body of a request before
+// its turn comes, and the one that does so for a request with photos: a large one is taken in by
+// package upload, which has bounds of its own.
+func admissionOf(s *app.App) (admit *admission, action, photos func(http.Handler) http.Handler, err error) {
+	if admit, err = newAdmission(); err != nil {
+		return nil, nil, nil, err
+	}
+	body, err := s.ReadBody(input.MaxBody, bodyNotRead)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	action = func(next http.Handler) http.Handler { return body(admit.action(next)) }
+	photos = func(next http.Handler) http.Handler {
+		small := body(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if upload.Streams(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			small.ServeHTTP(w, r)
+		})
+	}
+	return admit, action, photos, nil
+}
+
+// bodyNotRead answers a request without photos whose body did not arrive, or is too large.
+func bodyNotRead(w http.ResponseWriter, r *http.Request, status int) {
+	p := problem.Problem{Status: status, Code: "INCOMPLETE",
+		Message: "What you sent did not arrive completely. Try again."}
+	if status == http.StatusRequestEntityTooLarge {
+		p.Code, p.Message = "TOO_LARGE", input.TooLarge
+	}
+	p.Refuse(w, r)
 }
 
 var busyPage = problem.PlainPage("System is busy",

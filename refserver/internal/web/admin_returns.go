@@ -195,7 +195,9 @@ func (s *server) fileAgain(w http.ResponseWriter, in *upload.Intake, err error) 
 	form := requestFormOf(in.Form)
 	form.refuse(q)
 	refused(r, q, in.Form)
-	return s.showFiling(w, r, q.Status, o, form, notesOf(q)...)
+	return s.inPageTurn(w, r, func(w http.ResponseWriter) error {
+		return s.showFiling(w, r, q.Status, o, form, notesOf(q)...)
+	})
 }
 
 // readOverride reads which rules of the policy are overridden; nil for none.

@@ -22,7 +22,7 @@ import (
 //	headers         on every answer, error pages included
 //	cross-site      before a session is looked up, so that it costs nothing
 //	session         one query; who asks
-//	admission       each account's turn at searches, exports and streams
+//	admission       each account's turn at pages, exports and streams; forms have theirs behind the door
 //	checkout guard  body, session, limit and queue; see app.CheckoutGuard
 //	routes          with their own doors and body limits
 //

@@ -15,7 +15,7 @@ const (
 
 func (s *server) docsRoutes() {
 	s.public("GET "+docsAddress, s.docsPage)
-	s.handle("GET "+documentAddress, maxForm, s.adapt(s.document))
+	s.handle("GET "+documentAddress, s.adapt(s.document))
 }
 
 // document answers the description of the HTTP interface.

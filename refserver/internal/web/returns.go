@@ -303,20 +303,22 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 		return err
 	}
 	if p.Code == string(returns.CodePriceChanged) {
-		return s.estimateChanged(w, r, f)
+		return s.inPageTurn(w, r, func(w http.ResponseWriter) error { return s.estimateChanged(w, r, f) })
 	}
 	form.refuse(p)
 	if p.RetryAfter > 0 {
 		p.SetRetryAfter(w.Header())
 	}
 	refused(r, p, f)
-	if s.Endpoints.Off(feature.Returns, user(r).ID) != "" {
+	return s.inPageTurn(w, r, func(w http.ResponseWriter) error {
+		if s.Endpoints.Off(feature.Returns, user(r).ID) != "" {
+			return s.showReturns(w, r, p.Status, form, notesOf(p)...)
+		}
+		if _, err := s.ownOrderOf(r, form.OrderID); err == nil {
+			return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), notesOf(p)...)
+		}
 		return s.showReturns(w, r, p.Status, form, notesOf(p)...)
-	}
-	if _, err := s.ownOrderOf(r, form.OrderID); err == nil {
-		return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), notesOf(p)...)
-	}
-	return s.showReturns(w, r, p.Status, form, notesOf(p)...)
+	})
 }
 
 // ownCaseBody is one case as its customer sees it.
@@ -428,7 +430,9 @@ func (s *server) caseRefused(
 	}
 	p.SetRetryAfter(w.Header())
 	refused(r, p, nil)
-	return s.showCase(w, r, p.Status, c, answer, notesOf(p)...)
+	return s.inPageTurn(w, r, func(w http.ResponseWriter) error {
+		return s.showCase(w, r, p.Status, c, answer, notesOf(p)...)
+	})
 }
 
 func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {

@@ -26,7 +26,7 @@ func (s *server) script(pattern string, a endpoint.Action, h http.Handler) {
 	refuse := func(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 		s.denyScript(w, r, &problem.Error{Problem: p})
 	}
-	s.guarded(pattern, refuse, http.MaxBytesHandler(s.door(a, s.denyScript, s.once(a, h)), maxForm))
+	s.guarded(pattern, refuse, s.Action(s.door(a, s.denyScript, s.once(a, h))))
 }
 
 func (s *server) adaptScript(h handler) http.Handler {

@@ -68,9 +68,11 @@ type Deps struct {
 	// Checkout stands before POST /checkout and brings the session with it: body,
 	// session, limit, queue.
 	Checkout func(http.Handler) http.Handler
-	// Admission stands behind the session: it gives each account its turn at what
-	// is dear. Nil lets everything pass.
-	Admission func(http.Handler) http.Handler
+	// Admission stands behind the session: it gives each account its turn at pages, exports
+	// and streams. PageTurn gives the turn of a page to the answer of a form with photos. Action
+	// reads the body of a request without photos, up to input.MaxBody, and gives it its turn;
+	// Photos reads that of a request with photos that is as small. Nil lets everything pass.
+	Admission, PageTurn, Action, Photos func(http.Handler) http.Handler
 	// CardForm says whether card numbers are taken: not where customers pay on the
 	// provider's page. CardPage is where that page is, such as
 	// https://checkout.stripe.com; empty for none.
@@ -119,17 +121,23 @@ type server struct {
 	docs   func() (docsView, error) // of the HTTP interface, read once
 }
 
-// maxForm is how large a form without photos may be; package upload limits
-// those with photos.
-const maxForm = 1 << 20
-
 // New returns the handler of the whole shop.
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	open := func(next http.Handler) http.Handler { return next }
 	if d.Admission == nil {
-		d.Admission = func(next http.Handler) http.Handler { return next }
+		d.Admission = open
+	}
+	if d.PageTurn == nil {
+		d.PageTurn = open
+	}
+	if d.Photos == nil {
+		d.Photos = open
+	}
+	if d.Action == nil {
+		d.Action = func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, input.MaxBody) }
 	}
 	pages, err := loadTemplates(d.Zone)
 	if err != nil {
@@ -172,26 +180,26 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 // The doors. use serves an action: who may ask and whether it is carried out once
 // per key is the action's to say. public is open to all; member and staff are
-// for pages that show more than one thing. A form larger than maxForm is
+// for pages that show more than one thing. A form larger than input.MaxBody is
 // refused; photos have a door of their own.
 func (s *server) use(pattern string, a endpoint.Action, h handler) {
-	s.handle(pattern, maxForm, s.door(a, s.deny, s.once(a, s.adapt(h))))
+	s.handle(pattern, s.door(a, s.deny, s.once(a, s.adapt(h))))
 }
 
-func (s *server) public(pattern string, h handler) { s.handle(pattern, maxForm, s.adapt(h)) }
+func (s *server) public(pattern string, h handler) { s.handle(pattern, s.adapt(h)) }
 
 func (s *server) member(pattern string, h handler) {
-	s.handle(pattern, maxForm, s.door(endpoint.Action{}, s.deny, s.adapt(h)))
+	s.handle(pattern, s.door(endpoint.Action{}, s.deny, s.adapt(h)))
 }
 
 func (s *server) staff(pattern string, h handler) {
-	s.handle(pattern, maxForm, s.door(endpoint.Action{Who: endpoint.Staff}, s.deny, s.adapt(h)))
+	s.handle(pattern, s.door(endpoint.Action{Who: endpoint.Staff}, s.deny, s.adapt(h)))
 }
 
 // photos is use for a form with photos, whose size package upload limits: its
 // handler reads it, and carries the action out once per key.
 func (s *server) photos(pattern string, a endpoint.Action, h handler) {
-	s.guarded(pattern, s.denied, s.door(a, s.deny, s.adaptPhotos(h)))
+	s.guarded(pattern, s.denied, s.door(a, s.deny, s.Photos(s.adaptPhotos(h))))
 }
 
 // door passes on whoever may ask for the action.
@@ -209,9 +217,7 @@ func (s *server) door(
 	})
 }
 
-func (s *server) handle(pattern string, limit int64, h http.Handler) {
-	s.guarded(pattern, s.denied, http.MaxBytesHandler(h, limit))
-}
+func (s *server) handle(pattern string, h http.Handler) { s.guarded(pattern, s.denied, s.Action(h)) }
 
 // guarded registers a route behind its row of the table of permissions.
 func (s *server) guarded(pattern string, refuse access.Refuse, h http.Handler) {
@@ -248,6 +254,16 @@ func (s *server) adaptPhotos(h handler) http.Handler {
 			s.fail(w, r, err)
 		}
 	})
+}
+
+// inPageTurn shows the page that answers a form with photos in the turn of a page: taking the
+// photos in has bounds of its own, which do not count what the page takes.
+func (s *server) inPageTurn(
+	w http.ResponseWriter, r *http.Request, show func(w http.ResponseWriter) error,
+) (err error) {
+	turn := s.PageTurn(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { err = show(w) }))
+	turn.ServeHTTP(w, r)
+	return err
 }
 
 // readable reads a form that is not of photos, and refuses what no database
