@@ -78,6 +78,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
+		t.MaxResponseHeaderBytes = 64 << 10
 		c.Transport = t
 	}
 	config := &stripe.BackendConfig{

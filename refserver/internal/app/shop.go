@@ -381,6 +381,7 @@ func (s *App) openReturns() (err error) {
 func providerTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
+	t.MaxResponseHeaderBytes = 64 << 10
 	return t
 }
 

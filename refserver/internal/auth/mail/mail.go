@@ -3,10 +3,13 @@
 package mail
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -78,10 +81,15 @@ type SMTP struct {
 	from    string
 	host    string
 	options []gomail.Option
+	tls     *tls.Config // of a server that speaks TLS from the first byte; nil for others
 }
 
-// sendTimeout is how long a mail server may take.
-const sendTimeout = 20 * time.Second
+// sendTimeout is how long a mail server may take, and maxAnswers how many bytes it may say in all:
+// many times what a server does, its certificates included.
+const (
+	sendTimeout = 20 * time.Second
+	maxAnswers  = 256 << 10
+)
 
 // NewSMTP returns a sender through the server of an address such as
 // smtp://user:password@mail.example.com:587 or smtps://mail.example.com.
@@ -99,19 +107,55 @@ func NewSMTP(address, from string) (*SMTP, error) {
 		s.options = append(s.options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
 			gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
 	}
+	s.options = append(s.options, gomail.WithDialContextFunc(s.dial))
+	port := u.Port()
 	if u.Scheme == "smtps" {
-		s.options = append(s.options, gomail.WithSSLPort(false))
+		s.tls = &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
+		s.options, port = append(s.options, gomail.WithTLSPolicy(gomail.TLSOpportunistic)), cmp.Or(port, "465")
 	} else {
 		s.options = append(s.options, gomail.WithTLSPortPolicy(policy))
 	}
-	if p := u.Port(); p != "" {
-		port, err := strconv.Atoi(p)
+	if port != "" {
+		number, err := strconv.Atoi(port)
 		if err != nil {
 			return nil, fmt.Errorf("mail: port of the mail server: %w", err)
 		}
-		s.options = append(s.options, gomail.WithPort(port))
+		s.options = append(s.options, gomail.WithPort(number))
 	}
 	return s, nil
+}
+
+// dial connects to the mail server, and hears no more of it than maxAnswers.
+func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	conn = &bounded{conn, maxAnswers}
+	if s.tls == nil {
+		return conn, nil
+	}
+	secure := tls.Client(conn, s.tls)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secure, nil
+}
+
+// bounded is a connection that fails after so many bytes were read.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the mail server says more than %d bytes", maxAnswers)
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // Send hands the message to the mail server.
