@@ -58,6 +58,9 @@ func NewChange(before, after Order) (Change, error) {
 				before.Version+1+i)
 		}
 	}
+	if err := checkTexts(after.changes, &after); err != nil {
+		return Change{}, err
+	}
 	c := Change{Before: before, After: after.Clone(), Events: after.changes}
 	switch {
 	case before.ID == "":

@@ -128,8 +128,12 @@ func (r Reservation) record(s event.Stamp, typ string) (Reservation, []event.Eve
 	if err != nil {
 		return Reservation{}, nil, err
 	}
+	events := []event.Event{e}
+	if err := checkTexts(events); err != nil {
+		return Reservation{}, nil, err
+	}
 	r.Version, r.UpdatedAt = e.Seq, e.At
-	return r, []event.Event{e}, nil
+	return r, events, nil
 }
 
 // FoldReservation replays the events of one reservation, in order of Seq

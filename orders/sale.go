@@ -158,6 +158,9 @@ func (f *FlashSale) record(s event.Stamp, typ string, d FlashSaleParams) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTexts([]event.Event{e}); err != nil {
+		return err
+	}
 	f.apply(d)
 	f.Version, f.UpdatedAt = e.Seq, e.At
 	f.changes = append(f.changes, e)

@@ -62,11 +62,12 @@ type Store interface {
 	Products(ctx context.Context) ([]Product, error)
 	// SaveProduct creates a product when id is 0 (the callback gets the zero
 	// Product), or loads product id locked, runs change, and saves it. A
-	// change of Stock is recorded as an adjustment with the stamp.
+	// change of Stock is recorded as an adjustment with the stamp. A text of the product
+	// or of the stamp that no database keeps, see event.BadText, is CodeInvalid.
 	SaveProduct(ctx context.Context, id int64, s event.Stamp, change func(*Product) error) (Product, error)
 	// Restock puts units back on the shelf, once per Ref: a second call with
 	// the same Ref changes nothing and reports false. It returns CodeInvalid for
-	// more than Product.CheckRestock allows.
+	// more than Product.CheckRestock allows, and for a stamp as in SaveProduct.
 	Restock(ctx context.Context, r Restock, s event.Stamp) (bool, error)
 
 	// The open cart of each customer.

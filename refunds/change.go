@@ -35,7 +35,8 @@ type PaymentChange struct {
 }
 
 // NewChange checks the change from before (nil for a new refund) to after, on a
-// payment with the balance. More than was captured is CodeBalance.
+// payment with the balance. More than was captured is CodeBalance, and a text that no
+// database keeps is CodeInvalid, with its field.
 func NewChange(b Balance, before, after *Refund) (Change, error) {
 	if err := checkSave(before, after); err != nil {
 		return Change{}, err
@@ -139,6 +140,9 @@ func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) 
 		}
 		for _, h := range seen.Holds {
 			if err := checkText("ref", h.Ref, maxID); err != nil {
+				return PaymentChange{}, err
+			}
+			if err := checkTexts(&h); err != nil {
 				return PaymentChange{}, err
 			}
 		}

@@ -25,7 +25,10 @@ func (e CreditEntry) Validate() error {
 		return &Error{Code: CodeInvalid, Field: "amount",
 			Message: "it is 0; an entry adds or takes 1 minor unit or more"}
 	}
-	return checkText("note", e.Note, maxReason)
+	if err := checkText("note", e.Note, maxReason); err != nil {
+		return err
+	}
+	return checkTexts(&e)
 }
 
 // EntryOf returns the entry of the ledger that an order's move of store credit is.

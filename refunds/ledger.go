@@ -73,7 +73,10 @@ func checkSave(before *Refund, after *Refund) error {
 			version,
 		)
 	}
-	return after.check()
+	if err := after.check(); err != nil {
+		return err
+	}
+	return checkTexts(after.changes, after)
 }
 
 // check reports what no refund can be, whoever made it.

@@ -229,6 +229,9 @@ func booking(st event.Stamp, s seen) func(Balance, *Outside, []Refund) (OutsideC
 			return OutsideChange{}, err
 		}
 		c.After.UpdatedAt, c.After.Version, c.Events = e.At, e.Seq, []event.Event{e}
+		if err := checkTexts(c.Events, &c.After); err != nil {
+			return OutsideChange{}, err
+		}
 		return c, c.fitRefunds(st, all)
 	}
 }

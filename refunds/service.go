@@ -113,6 +113,14 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 	return s.store.Events(ctx, id)
 }
 
+// checkTexts reports a text in the values that is none, by its field.
+func checkTexts(values ...any) error {
+	if field := event.BadText(values...); field != "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: purchase.CheckText("\x00", 1)}
+	}
+	return nil
+}
+
 // checkText reports a text that is too long, or no text.
 func checkText(field, value string, limit int) error {
 	if problem := purchase.CheckText(value, limit); problem != "" {

@@ -123,7 +123,7 @@ type Store interface {
 	// Outside returns what q selects, oldest first (by CreatedAt, then ProviderID).
 	Outside(ctx context.Context, q OutsideQuery) ([]Outside, error)
 	// UpdateSweep locks the one Sweep, zero before the first call, and saves what
-	// change makes of it.
+	// change makes of it, unless Sweep.Check refuses it.
 	UpdateSweep(ctx context.Context, change func(Sweep) (Sweep, error)) (Sweep, error)
 
 	// The ledger of store credit.

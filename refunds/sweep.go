@@ -24,6 +24,13 @@ type Sweep struct {
 	LeaseUntil time.Time
 }
 
+// errorText is an error as every database keeps it: a provider's words may be in it.
+func errorText(err error) string { return payment.Result{Message: err.Error()}.Bounded().Message }
+
+// Check refuses a text that no database keeps as CodeInvalid, with its field. Each store asks
+// it before it saves.
+func (w Sweep) Check() error { return checkTexts(&w) }
+
 // leased reports whether another process is at it.
 func (w Sweep) leased(now time.Time) bool {
 	return w.LeaseToken != "" && now.Before(w.LeaseUntil) && !w.LeaseUntil.After(now.Add(LeaseHorizon))
@@ -105,7 +112,7 @@ func (s *Service) saveSweep(
 			return w, errNotDue // another process has taken over
 		case failed != nil:
 			w.LeaseToken, w.LeaseUntil = "", time.Time{}
-			w.NextAt, w.LastError = now.Add(s.cfg.idleBackoff(w.Failures)), failed.Error()
+			w.NextAt, w.LastError = now.Add(s.cfg.idleBackoff(w.Failures)), errorText(failed)
 			w.Failures++
 			return w, nil
 		}
@@ -113,7 +120,7 @@ func (s *Service) saveSweep(
 			w.LastError = "" // of the failure that is over
 		}
 		if problems != nil {
-			w.LastError = problems.Error()
+			w.LastError = errorText(problems)
 		}
 		w.Left, w.Failures, w.LeaseUntil = from, 0, now.Add(s.cfg.Lease)
 		if !w.From.Before(w.Left) {

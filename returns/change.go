@@ -112,7 +112,7 @@ func checkSave(before, after *Return) error {
 	if after.RMA == "" && !after.needsRMA() && !slices.Contains(unnumbered, after.Status) {
 		return fmt.Errorf("returns: return %s is %s without an RMA number", after.ID, words(after.Status))
 	}
-	return nil
+	return checkTexts(after.changes, after)
 }
 
 // unnumbered are the statuses in which a case may be without an RMA number.

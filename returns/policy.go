@@ -22,6 +22,10 @@ type Terms struct {
 	Note        string // why it was published
 }
 
+// Check refuses a text that no database keeps as CodeInvalid, with its field. Each store asks
+// it before it publishes; the policy itself is for Policy.Validate.
+func (t Terms) Check() error { return checkTexts(&t) }
+
 // Policy is the rules of returning, as data.
 type Policy struct {
 	// Enabled is whether returns are taken at all.

@@ -65,7 +65,8 @@ type Store interface {
 	Events(ctx context.Context, id string) ([]event.Event, error)
 
 	// Publish appends the next version of the terms. Two at once get different
-	// versions. Terms are neither changed nor deleted: an id that is taken is an error.
+	// versions. Terms are neither changed nor deleted: an id that is taken is an error. Those
+	// that Terms.Check refuses are not published.
 	Publish(ctx context.Context, t Terms) (Terms, error)
 	// Terms returns the terms of that id, and the latest version if id is empty.
 	// It returns ErrNotFound if there are none.

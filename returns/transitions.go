@@ -405,6 +405,14 @@ func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 	return &Error{Code: CodeInvalid, Field: "task", Message: fmt.Sprintf("The case has no open task %d.", id)}
 }
 
+// checkTexts reports a text in the values that is none, by its field.
+func checkTexts(values ...any) error {
+	if field := event.BadText(values...); field != "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: purchase.CheckText("\x00", 1)}
+	}
+	return nil
+}
+
 func checkText(field, value string, limit int) error {
 	if problem := purchase.CheckText(value, limit); problem != "" {
 		return &Error{Code: CodeInvalid, Field: field, Message: problem}

@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"returns/returnstest":            {"returns", "internal/linear", "internal/differ"},
 	"internal/suite":                 {}, // the bench of the suites, and what it searches with
 	"internal/linear":                {"internal/suite"},
-	"internal/differ":                {"internal/suite"},
+	"internal/differ":                {"internal/suite", "orders/event"},
 	"orders/sqlstore/sqlstoretest":   {"orders/sqlstore"},
 	"orders/event/outbox/outboxtest": {"orders/event/outbox"},
 

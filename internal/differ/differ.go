@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/internal/suite"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Object is a store under comparison. Do carries out one call, in words, and returns
@@ -130,6 +131,14 @@ func NewNames(run string) Names { return Names{Run: run, IDs: strangers(run)} }
 func (n *Names) ID() string {
 	n.made++
 	return fmt.Sprintf("id-%s-%04d", n.Run, n.made)
+}
+
+// Stamp is of a stranger, from where strangers are, at no time.
+func (n *Names) Stamp(i, j int) event.Stamp {
+	return event.Stamp{
+		By:     event.Actor{Kind: event.ActorStaff, ID: n.IDs[j], Name: n.IDs[i]},
+		Source: event.Source{Address: n.IDs[i], Request: n.IDs[j]},
+	}
 }
 
 // Own reports whether the program made the id.

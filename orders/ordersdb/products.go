@@ -86,6 +86,9 @@ func (s *Store) SaveProduct(
 		if err := change(&p); err != nil {
 			return err
 		}
+		if field := event.BadText(&st, &p); field != "" {
+			return noText(field)
+		}
 		p.ID, p.UpdatedAt = id, st.At
 		kind := "adjustment"
 		if id == 0 {
@@ -127,6 +130,9 @@ func (r *restockCall) Fail(err error) { r.did, r.err = false, refusal(err) }
 func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (bool, error) {
 	if err := r.Validate(); err != nil {
 		return false, err
+	}
+	if field := event.BadText(&st); field != "" {
+		return false, noText(field)
 	}
 	call := &restockCall{restock: r, stamp: st}
 	if err := s.restocks.Do(ctx, call); err != nil {

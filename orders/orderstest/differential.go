@@ -52,6 +52,14 @@ type caller struct {
 	orders   map[int]string // the last of a customer
 	sales    map[int]string // the last of a product
 	reserved map[int]string // the last of a customer
+	who      event.Stamp
+}
+
+// stamp is of a stranger, by the caller's clock.
+func (c *caller) stamp() event.Stamp {
+	s := c.who
+	s.At = c.now
+	return s
 }
 
 func newCaller(b *bench, s orders.Store, run string) *caller {
@@ -75,6 +83,7 @@ func (c *caller) product(i int) int64 {
 func (c *caller) Do(ctx context.Context, op string) string {
 	verb, i, j, n := differ.Parts(op)
 	c.now = c.now.Add(time.Minute)
+	c.who = c.Stamp(j, n)
 	v, err := c.call(ctx, verb, i, j, n)
 	if err != nil {
 		return kindOf(err)

@@ -46,6 +46,7 @@ var storePromises = []suite.Promise[*bench]{
 	),
 	suite.Says("10. Update saves a change of an order whole or not at all.",
 		suite.By("an update is saved whole or not at all", testUpdate),
+		suite.By("a text that no database keeps is refused by its field", testNoText),
 		suite.By("updates at once are all kept", testUpdateRace),
 	),
 	suite.Says("11. An order that is canceled gives back its units and its cart.",

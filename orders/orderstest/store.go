@@ -57,9 +57,13 @@ func notFound(what string, id any) error {
 // storable refuses what no database keeps as text.
 func storable(field, text string) error {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return &orders.Error{Code: orders.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
+		return noText(field)
 	}
 	return nil
+}
+
+func noText(field string) error {
+	return &orders.Error{Code: orders.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
 }
 
 // Product implements orders.Store.
@@ -105,6 +109,9 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp,
 	if err := change(&p); err != nil {
 		return orders.Product{}, err
 	}
+	if field := event.BadText(&st, &p); field != "" {
+		return orders.Product{}, noText(field)
+	}
 	p.UpdatedAt = instant(st.At)
 	if id == 0 {
 		s.nextID++
@@ -119,6 +126,9 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp,
 func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (bool, error) {
 	if err := r.Validate(); err != nil {
 		return false, err
+	}
+	if field := event.BadText(&st); field != "" {
+		return false, noText(field)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -182,6 +182,9 @@ func (s *Store) UpdateSweep(
 			NextAt: row.NextAt.Time(), Failures: row.Failures, LastError: row.LastError, LeaseToken: row.LeaseToken,
 			LeaseUntil: row.LeaseUntil.Time(),
 		})
+		if err == nil {
+			err = w.Check()
+		}
 		if err != nil {
 			return err
 		}
@@ -195,7 +198,7 @@ func (s *Store) UpdateSweep(
 		return err
 	})
 	if err != nil {
-		return refunds.Sweep{}, err
+		return refunds.Sweep{}, refusal(err)
 	}
 	return after, nil
 }

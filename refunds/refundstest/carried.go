@@ -16,6 +16,9 @@ func (s *Store) CarriedRests(ctx context.Context, after string, limit int) ([]re
 		return nil, err
 	}
 	defer unlock()
+	if storable("after", after) != nil {
+		return nil, nil
+	}
 	rests := map[string]refunds.CarriedRest{}
 	for _, r := range s.refunds {
 		if r.Status.CountsAgainstCaptured() && r.PaymentID > after {

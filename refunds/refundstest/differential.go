@@ -38,6 +38,7 @@ func TestDifferential(t *testing.T, newStore func(t *testing.T) refunds.Store, p
 var calls = []string{
 	"open", "open", "open", "open", "done", "fail", "unknown", "reverse", "hold", "book", "claim", "manual", "credit",
 	"credit", "refund", "reference", "provider", "state", "list", "attempts", "events", "outside", "balance", "entries",
+	"carried", "sweep", "release",
 }
 
 // caller makes the calls on one of the stores.
@@ -46,6 +47,7 @@ type caller struct {
 	differ.Names
 	store refunds.Store
 	at    time.Time
+	who   event.Stamp       // of the call at hand, by strangers
 	last  map[string]string // client reference -> id of its refund
 }
 
@@ -55,7 +57,7 @@ func newCaller(b *bench, s refunds.Store, run string) *caller {
 
 // stamp is by the caller's clock: one of the two stores is ahead of the other.
 func (c *caller) stamp() event.Stamp {
-	s := c.bench.stamp()
+	s := c.who
 	s.At = c.at
 	return s
 }
@@ -64,6 +66,7 @@ func (c *caller) stamp() event.Stamp {
 func (c *caller) Do(ctx context.Context, op string) string {
 	verb, i, j, n := differ.Parts(op)
 	c.at = c.at.Add(time.Second)
+	c.who = c.Stamp(j, n)
 	v, err := c.call(ctx, verb, c.IDs[i], c.IDs[j], n)
 	if err != nil {
 		v = nil
@@ -71,15 +74,16 @@ func (c *caller) Do(ctx context.Context, op string) string {
 	return fmt.Sprintf("%+v, %s", v, kind(err))
 }
 
-// kind is the error in a word.
+// kind is the error in a few words.
 func kind(err error) string {
+	var e *refunds.Error
 	switch {
 	case err == nil:
 		return "ok"
 	case errors.Is(err, refunds.ErrNotFound):
 		return "not found"
-	case refunds.CodeOf(err) != "":
-		return string(refunds.CodeOf(err))
+	case errors.As(err, &e):
+		return fmt.Sprintf("%s %s", e.Code, e.Field)
 	}
 	return "error"
 }
@@ -95,7 +99,7 @@ func (c *caller) call(ctx context.Context, verb, x, y string, n int) (any, error
 	p := c.plan(x, y, n)
 	switch verb {
 	case "open":
-		r, err := c.opens(ctx, p)
+		r, err := c.opens(ctx, p, n)
 		if err == nil {
 			c.last[y] = r.ID
 		}
@@ -110,6 +114,23 @@ func (c *caller) call(ctx context.Context, verb, x, y string, n int) (any, error
 				b.Holds = append(b.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: y, At: c.at}, By: c.stamp().By})
 				return nil
 			}))
+	case "release":
+		return c.store.UpdatePayment(ctx, p.open(), refunds.ChangingPayment(
+			func(b *refunds.Balance, open []*refunds.Refund) error {
+				for i := range b.Holds {
+					b.Holds[i].ReleasedAt, b.Holds[i].ReleasedBy = c.at, c.stamp().By
+				}
+				return nil
+			}))
+	case "sweep":
+		return c.store.UpdateSweep(ctx, func(s refunds.Sweep) (refunds.Sweep, error) {
+			if n == 7 {
+				return s, &refunds.Error{Code: refunds.CodeInvalid, Field: s.LeaseToken}
+			}
+			s.From, s.To, s.Failures, s.LastError = c.at, c.at.Add(time.Hour), s.Failures+n, y
+			s.LeaseToken = x
+			return s, nil
+		})
 	case "book":
 		l := payment.ProviderRefund{ProviderID: y, PaymentProviderID: "pi_" + x, Amount: int64(1 + n),
 			Currency: p.currency, Outcome: []payment.Outcome{payment.OutcomeDone, payment.OutcomePending,
@@ -155,6 +176,8 @@ func (c *caller) reads(ctx context.Context, verb string, p plan, n int) (any, er
 		return c.eventsIn(ctx, c.known(p.reference))
 	case "outside":
 		return c.store.Outside(ctx, refunds.OutsideQuery{OrderID: p.order, Limit: n})
+	case "carried":
+		return c.store.CarriedRests(ctx, []string{"", p.order}[n%2], n)
 	case "balance":
 		return c.store.CreditBalance(ctx, p.order, p.currency)
 	}
@@ -173,12 +196,12 @@ func (c *caller) eventsIn(ctx context.Context, id string) (any, error) {
 	events, err := c.store.Events(ctx, id)
 	var all []string
 	for _, e := range events {
-		all = append(all, fmt.Sprintf("%d %s %s %s %v", e.Seq, e.Type, e.Data, e.At, e.Actor))
+		all = append(all, fmt.Sprintf("%d %s %s %s %v %v", e.Seq, e.Type, e.Data, e.At, e.Actor, e.Source))
 	}
 	return strings.Join(all, "\n"), err
 }
 
-func (c *caller) opens(ctx context.Context, p plan) (refunds.Refund, error) {
+func (c *caller) opens(ctx context.Context, p plan, n int) (refunds.Refund, error) {
 	id, attempt := c.ID(), c.ID()
 	return openOne(ctx, c.store, p.open(), refunds.OpeningOne(p.open(),
 		func(s refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
@@ -189,7 +212,7 @@ func (c *caller) opens(ctx context.Context, p plan) (refunds.Refund, error) {
 			if err != nil {
 				return nil, err
 			}
-			a.ID = attempt
+			a.ID, a.Quote.Carried = attempt, int64(n%3)
 			if current != nil {
 				return current, current.Retry(a, c.stamp())
 			}

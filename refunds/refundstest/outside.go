@@ -98,6 +98,9 @@ func (s *Store) UpdateSweep(
 	}
 	defer unlock()
 	after, err := change(s.sweep)
+	if err == nil {
+		err = after.Check()
+	}
 	if err != nil {
 		return refunds.Sweep{}, err
 	}

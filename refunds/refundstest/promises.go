@@ -13,6 +13,7 @@ var storePromises = []suite.Promise[*bench]{
 		suite.By("a refused opening saves nothing", testOpenRefused),
 		suite.By("a changed refund is saved whole or not at all", testUpdate),
 		suite.By("a refused opening on several payments saves nothing", testPartsRefused),
+		suite.By("a text that no database keeps is refused by its field", testNoText),
 	),
 	suite.Says("3. A client reference has one refund on each payment that is not reversed, however many open "+
 		"it at once.",

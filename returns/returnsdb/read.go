@@ -204,6 +204,9 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 
 // Publish implements returns.Store.
 func (s *Store) Publish(ctx context.Context, t returns.Terms) (returns.Terms, error) {
+	if err := t.Check(); err != nil {
+		return returns.Terms{}, err
+	}
 	err := s.db.Tx(ctx, "returnsdb: publish terms", func(ctx context.Context, tx bun.IDB) error {
 		n, err := next(ctx, tx, "terms")
 		if err != nil {

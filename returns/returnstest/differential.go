@@ -12,6 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/differ"
 	"github.com/returnkit/returnkit/internal/suite"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
@@ -51,6 +52,14 @@ type caller struct {
 	last   map[int]string // the last return of an order
 	counts map[returns.Status]int
 	before int // versions of the terms
+	who    event.Stamp
+}
+
+// stamp is of a stranger, by the caller's clock.
+func (c *caller) stamp() event.Stamp {
+	s := c.who
+	s.At = c.now
+	return s
 }
 
 // newCaller makes a caller on a day of its own: RMA numbers are counted by the day.
@@ -67,7 +76,7 @@ func newCaller(b *bench, s returns.Store, run string) *caller {
 	b.ok(err)
 	c.before = len(all)
 	_, err = s.Publish(b.ctx, returns.Terms{
-		ID: c.terms(), Policy: policy(), PublishedAt: c.now, PublishedBy: c.stamp().By,
+		ID: c.terms(), Policy: policy(), PublishedAt: c.now, PublishedBy: c.bench.stamp().By,
 	})
 	b.ok(err)
 	return c
@@ -80,6 +89,7 @@ func (c *caller) terms() string { return "terms-" + c.Run }
 func (c *caller) Do(ctx context.Context, op string) string {
 	verb, i, j, n := differ.Parts(op)
 	c.now = c.now.Add(time.Minute)
+	c.who = c.Stamp(j, n)
 	v, err := c.call(ctx, verb, i, j, n)
 	if err != nil {
 		return kindOf(err)
@@ -110,7 +120,8 @@ func (c *caller) call(ctx context.Context, verb string, i, j, n int) (any, error
 		return r, err
 	case "publish":
 		t, err := c.store.Publish(ctx, returns.Terms{
-			ID: c.ID(), Policy: policy(), PublishedAt: c.now, PublishedBy: c.stamp().By, Note: "it's \"100\" % \\",
+			ID: c.ID(), Policy: policy(), PublishedAt: c.now, PublishedBy: c.stamp().By,
+			Note: c.IDs[i] + "it's \"100\" % \\",
 		})
 		t.Version -= c.before
 		return t, err

@@ -19,6 +19,7 @@ var storePromises = []suite.Promise[*bench]{
 	),
 	suite.Says("4. Update saves a change whole or not at all, and of changes at once each is kept.",
 		suite.By("a changed return is saved whole or not at all", withTerms(testUpdate)),
+		suite.By("a text that no database keeps is refused by its field", withTerms(testNoText)),
 		suite.By("changes at once are all kept", withTerms(testUpdateRace)),
 	),
 	suite.Says("5. The units claimed follow each change of a return, by order and line.",

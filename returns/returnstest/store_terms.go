@@ -15,6 +15,9 @@ func (s *Store) Publish(ctx context.Context, t returns.Terms) (returns.Terms, er
 		return returns.Terms{}, err
 	}
 	defer unlock()
+	if err := t.Check(); err != nil {
+		return returns.Terms{}, err
+	}
 	for _, other := range s.terms {
 		if other.ID == t.ID {
 			return returns.Terms{}, fmt.Errorf("returnstest: terms %s are published already", t.ID)

@@ -1,0 +1,52 @@
+package orderstest
+
+import (
+	"errors"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+)
+
+// badField fails the case if err does not refuse the field as no text.
+func (b *bench) badField(what string, err error, field string) {
+	b.Helper()
+	var e *orders.Error
+	if !errors.As(err, &e) || e.Code != orders.CodeInvalid || e.Field != field {
+		b.Errorf("%s: error %v, want %s of the field %s", what, err, orders.CodeInvalid, field)
+	}
+}
+
+// testNoText gives each verb a text that not every database keeps.
+func testNoText(b *bench) {
+	p, o, r := b.history()
+	before := b.snapshot(p, o, r)
+	for field, spoil := range map[string]func(s *event.Stamp){
+		"by.id":          func(s *event.Stamp) { s.By.ID = "nul\x00" },
+		"by.name":        func(s *event.Stamp) { s.By.Name = "bad\xff" },
+		"source.address": func(s *event.Stamp) { s.Source.Address = "nul\x00" },
+		"source.request": func(s *event.Stamp) { s.Source.Request = "bad\xff" },
+	} {
+		at := b.stamp()
+		spoil(&at)
+		_, err := b.store.SaveProduct(b.ctx, p.ID, at, func(p *orders.Product) error {
+			p.Stock++
+			return nil
+		})
+		b.badField("SaveProduct", err, field)
+		_, err = b.store.Restock(b.ctx, orders.Restock{Ref: newID(), ProductID: p.ID, Quantity: 1}, at)
+		b.badField("Restock", err, field)
+		_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error { return o.Cancel(at, "no") })
+		b.badField("Update", err, field)
+		if field != "by.id" { // which is the customer's
+			by := event.Actor{Kind: event.ActorCustomer, ID: "cid", Name: at.By.Name}
+			_, err = b.shop(b.store).ReserveFlashSale(event.WithSource(b.ctx, at.Source), r.SaleID, by, 1)
+			b.badField("Reserve", err, field)
+		}
+	}
+	_, err := b.store.SaveProduct(b.ctx, p.ID, b.stamp(), func(p *orders.Product) error {
+		p.Category = "nul\x00"
+		return nil
+	})
+	b.badField("SaveProduct", err, "category")
+	b.equal("what is stored", b.snapshot(p, o, r), before)
+}
