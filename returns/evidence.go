@@ -196,7 +196,7 @@ func megabytes(n int64) string {
 }
 
 // which has a refusal say which photo it is about: by its place among several,
-// and by its name.
+// and by its name. The field is photos[i].
 func which(err error, i int, uploads []Upload) error {
 	var refused *Error
 	if !errors.As(err, &refused) {
@@ -210,6 +210,7 @@ func which(err error, i int, uploads []Upload) error {
 		subject += fmt.Sprintf(" (%s)", clip(name))
 	}
 	named := *refused
+	named.Field = fmt.Sprintf("photos[%d]", i)
 	named.Message = subject + " can't be used. " + named.Message
 	return &named
 }

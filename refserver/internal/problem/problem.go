@@ -322,6 +322,9 @@ func ofReturn(err error) (p Problem, is, known bool) {
 		status = http.StatusBadRequest
 	}
 	p = Problem{Status: status, Code: string(e.Code), Message: e.Message, Field: e.Field, Verdict: e.Verdict}
+	if strings.HasPrefix(e.Field, "photos[") {
+		p.Field = "photos" // all of a form are one field; the message names the one
+	}
 	if e.Code == returns.CodeBusy {
 		p.RetryAfter = busyFor
 	}

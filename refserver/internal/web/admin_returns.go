@@ -191,7 +191,7 @@ func (s *server) fileAgain(w http.ResponseWriter, in *upload.Intake, err error) 
 	if notFound != nil {
 		return err
 	}
-	s.stage(in)
+	s.stage(in, err)
 	form := requestFormOf(in.Form)
 	form.refuse(q)
 	refused(r, q, in.Form)

@@ -255,7 +255,7 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 		return s.requestAgain(w, in, err)
 	}
 	if in.Form.Get("step") == stepEstimate {
-		s.stage(in)
+		s.stage(in, nil)
 		return s.estimateAgain(w, in.Request(), in.Form)
 	}
 	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
@@ -290,7 +290,7 @@ func (s *server) staysOpen(r *http.Request, orderID string, mistake error) bool 
 // requestAgain is requestRefused with the photos kept.
 func (s *server) requestAgain(w http.ResponseWriter, in *upload.Intake, err error) error {
 	if s.staysOpen(in.Request(), in.Form.Get("sale_id"), err) {
-		s.stage(in)
+		s.stage(in, err)
 	}
 	return s.requestRefused(w, in.Request(), in.Form, err)
 }
@@ -394,7 +394,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 	}))
 	defer func() { in.Close() }()
 	if err != nil {
-		s.stage(in)
+		s.stage(in, err)
 		return s.caseRefused(w, in.Request(), c, in.Form, err)
 	}
 	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
@@ -411,7 +411,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 				return s.redirect(w, r, "/returns", done.Message)
 			}
 		}
-		s.stage(in)
+		s.stage(in, err)
 		return s.caseRefused(w, r, c, in.Form, err)
 	})
 }

@@ -50,10 +50,12 @@ func (s *server) photosOf(in *upload.Intake) (all []returns.Upload, end func(), 
 	return append(all, in.Photos...), end, nil
 }
 
-// stage keeps the photos that came with a form which is shown again, and notes them in it. What
-// can't be kept has to be chosen again, which the form says.
-func (s *server) stage(in *upload.Intake) {
+// stage keeps the photos that came with a form which is shown again because of err, and notes them
+// in it. What can't be kept has to be chosen again, which the form says. The photo that err refuses
+// is not kept: sent again, it would be refused again.
+func (s *server) stage(in *upload.Intake, err error) {
 	r := in.Request()
+	s.dropRefused(in, err)
 	in.Form.Del(unkeptField)
 	for _, p := range in.Photos {
 		kept, err := s.keep(r, p)
@@ -70,6 +72,26 @@ func (s *server) stage(in *upload.Intake) {
 	in.Photos = nil
 }
 
+// dropRefused takes the photo that err refuses out of a form, be it new or kept.
+func (s *server) dropRefused(in *upload.Intake, err error) {
+	refused, ok := errors.AsType[*returns.Error](err)
+	var i int
+	if !ok {
+		return
+	}
+	if n, _ := fmt.Sscanf(refused.Field, "photos[%d]", &i); n != 1 {
+		return
+	}
+	ids := in.Form[stagedField]
+	kept := min(len(ids), maxStaged) // as photosOf puts them in front
+	if i < kept {
+		s.forget(in.Request(), ids[i])
+		in.Form[stagedField] = slices.Delete(ids, i, i+1)
+	} else if i -= kept; i < len(in.Photos) {
+		in.Photos = slices.Delete(in.Photos, i, i+1)
+	}
+}
+
 func (s *server) keep(r *http.Request, p returns.Upload) (evidence.Staged, error) {
 	from, ok := p.Body.(io.ReadSeeker)
 	if !ok {
@@ -81,12 +103,13 @@ func (s *server) keep(r *http.Request, p returns.Upload) (evidence.Staged, error
 	return s.Shelf.Keep(r.Context(), user(r).ID, p.Name, from)
 }
 
-// unstage forgets the kept photos of a form that was carried out. What can't be removed now is when
-// it is old.
-func (s *server) unstage(in *upload.Intake) {
-	r := in.Request()
-	if err := s.Shelf.Remove(r.Context(), user(r).ID, in.Form[stagedField]...); err != nil {
-		s.Log.WarnContext(r.Context(), "photos of a form are kept though it was carried out", "error", err)
+// unstage forgets the kept photos of a form that was carried out.
+func (s *server) unstage(in *upload.Intake) { s.forget(in.Request(), in.Form[stagedField]...) }
+
+// forget removes kept photos. What can't be removed now is when it is old.
+func (s *server) forget(r *http.Request, ids ...string) {
+	if err := s.Shelf.Remove(r.Context(), user(r).ID, ids...); err != nil {
+		s.Log.WarnContext(r.Context(), "photos of a form are kept that are of no use", "error", err)
 	}
 }
 

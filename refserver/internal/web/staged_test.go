@@ -78,6 +78,44 @@ func TestPhotosThatArrivedStayOverMistakes(t *testing.T) {
 	}
 }
 
+// TestARefusedPhotoIsNotKept: the form names it with the reason and keeps the others, so that it can
+// be sent again as it is shown; also where it was kept over another mistake before, which no photo
+// was looked at for.
+func TestARefusedPhotoIsNotKept(t *testing.T) {
+	t.Parallel()
+	text := []byte("no image at all")
+	for name, send := range map[string]func(p *person, orderID, line string) reply{
+		"sent with the form": func(p *person, orderID, line string) reply {
+			return request(p, orderID, line, "1", [][]byte{picture(t), text, picture(t)})
+		},
+		"kept before": func(p *person, orderID, line string) reply {
+			kept := keptOn(request(p, orderID, line, "9", [][]byte{picture(t), text}).want(http.StatusBadRequest))
+			if len(kept) != 2 {
+				t.Fatalf("%d photos are kept", len(kept))
+			}
+			return request(p, orderID, line, "1", [][]byte{picture(t)}, kept...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t)
+			ada := b.customer("ada")
+			o := b.bought(ada, 3)
+			refused := send(ada, o.ID, o.Lines[0].ID).want(
+				http.StatusBadRequest,
+				"Photo 2 of 3 (photo.png) can&#39;t be used. It is not a photo of a type we take",
+			)
+			kept := keptOn(refused)
+			if len(kept) != 2 || shelved(t, b) != 2 {
+				t.Fatalf("%d photos are selected and %d kept, want the two that can be used", len(kept), shelved(t, b))
+			}
+			request(ada, o.ID, o.Lines[0].ID, "1", nil, kept...).want(http.StatusFound)
+			if c := b.caseOf(o.ID); len(c.Evidence) != 2 {
+				t.Errorf("the return has %d photos", len(c.Evidence))
+			}
+		})
+	}
+}
+
 // TestKeptPhotosAreTheirOwners: another account gets them by no form, and what is not kept any
 // more is said.
 func TestKeptPhotosAreTheirOwners(t *testing.T) {
