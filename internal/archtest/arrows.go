@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"orders/payment/guard":         {"orders/payment", "resilience"},
 	"orders/purchase":              {"orders/money", "orders/payment"},
 
-	"internal":              {"resilience"},
+	"internal":              {"resilience", "internal/paging"},
 	"orders/event/outbox":   {"orders/event", "resilience"},
 	"orders/sqlstore":       {"internal"},
 	"orders/event/outboxdb": {"orders/event/outbox", "orders/sqlstore", "internal"},
@@ -35,9 +35,10 @@ var arrows = map[string][]string{
 	"returns/returnsdb":             {"returns", "orders/event/outboxdb"},
 	"observability/observabilitydb": {"observability", "orders/event/outboxdb"},
 
-	"orders/orderstest":              {"orders", "internal/linear", "internal/differ"},
-	"refunds/refundstest":            {"refunds", "internal/linear", "internal/differ"},
-	"returns/returnstest":            {"returns", "internal/linear", "internal/differ"},
+	"orders/orderstest":              {"orders", "internal/linear", "internal/differ", "internal/paging"},
+	"refunds/refundstest":            {"refunds", "internal/linear", "internal/differ", "internal/paging"},
+	"returns/returnstest":            {"returns", "internal/linear", "internal/differ", "internal/paging"},
+	"internal/paging":                {},
 	"internal/suite":                 {}, // the bench of the suites, and what it searches with
 	"internal/linear":                {"internal/suite"},
 	"internal/differ":                {"internal/suite", "orders/event"},

@@ -140,7 +140,8 @@ func TestRulesOfImportsCatch(t *testing.T) {
 			"orders/purchase, resilience",
 		"attic is in no room of the design",
 		"orders/money imports refunds; it may import orders/money",
-		"refunds/refundstest imports refserver; it may import internal/differ, internal/linear, internal/suite, "+
+		"refunds/refundstest imports refserver; it may import internal/differ, internal/linear, "+
+			"internal/paging, internal/suite, "+
 			"orders/event, orders/money, orders/payment, orders/purchase, refunds, refunds/refundstest, resilience",
 		"returns imports orders; it may import orders/event, orders/event/outbox, orders/money, orders/payment, "+
 			"orders/purchase, refunds, resilience, returns",

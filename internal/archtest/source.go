@@ -70,7 +70,12 @@ func readSource(root, name string) (source, error) {
 
 // test reports whether the file is a test or part of a suite.
 func (s source) test() bool {
-	return strings.HasSuffix(s.path, "_test.go") || strings.HasSuffix(s.dir, "test")
+	return strings.HasSuffix(s.path, "_test.go") || ofSuite(s.dir)
+}
+
+// ofSuite reports whether a folder is a suite's, or below one: its generators.
+func ofSuite(dir string) bool {
+	return strings.Contains(dir+"/", "test/")
 }
 
 // line is the line of an offset in the text.

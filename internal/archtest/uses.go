@@ -43,7 +43,7 @@ type usage struct {
 func takeUsage(p *program) usage {
 	u := usage{program: p, by: map[name]user{}, objects: map[name]types.Object{}}
 	for _, of := range p.packages {
-		if importable(of.dir, of.types.Name()) && !strings.HasSuffix(of.dir, "test") {
+		if importable(of.dir, of.types.Name()) && !ofSuite(of.dir) {
 			u.declare(of.types.Scope())
 		}
 	}
@@ -66,7 +66,7 @@ const ownStore = "examples/property-test"
 // role is what the code of a unit is to the packages that it uses.
 func (u *unit) role() user {
 	base := path.Base(u.dir)
-	suite := strings.HasSuffix(base, "test")
+	suite := ofSuite(u.dir)
 	shop := strings.HasPrefix(u.dir, "refserver/")
 	switch {
 	case u.tests, shop && suite, strings.HasPrefix(u.dir, "refserver/internal/e2e/"):

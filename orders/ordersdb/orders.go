@@ -12,6 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -123,7 +124,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	}
 	var rows []orderRow
 	sel := filter(s.db.Read().NewSelect().Model(&rows), q).Order("o.placed_at DESC", "o.id DESC").
-		Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize))
+		Limit(int64(q.PageSize)).Offset(paging.Offset(q.Page, q.PageSize))
 	err := sel.Scan(ctx)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -297,12 +298,11 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	slices.SortFunc(found, func(a, b orders.Order) int {
 		return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), cmp.Compare(b.ID, a.ID))
 	})
-	from := min((q.Page-1)*q.PageSize, len(found))
 	n := len(found)
 	if q.CountUpTo > 0 {
 		n = min(n, q.CountUpTo)
 	}
-	return found[from:min(from+q.PageSize, len(found))], n, nil
+	return paging.Cut(found, q.Page, q.PageSize), n, nil
 }
 
 func matches(o orders.Order, q orders.Query) bool {

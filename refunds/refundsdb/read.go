@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
@@ -145,8 +146,8 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 	}
 	total, err := sel.Clone().Count(ctx)
 	if err == nil && total > 0 {
-		err = sel.Order("r.created_at DESC",
-			"r.id DESC").Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
+		err = sel.Order("r.created_at DESC", "r.id DESC").
+			Limit(int64(q.PageSize)).Offset(paging.Offset(q.Page, q.PageSize)).Scan(ctx)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("refundsdb: list refunds: %w", err)

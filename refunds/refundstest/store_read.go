@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -79,8 +80,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 	slices.SortFunc(all, func(a, b refunds.Refund) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
-	first := min(len(all), (q.Page-1)*q.PageSize)
-	return all[first:min(len(all), first+q.PageSize)], len(all), nil
+	return paging.Cut(all, q.Page, q.PageSize), len(all), nil
 }
 
 // ProviderAttempts implements refunds.Store.

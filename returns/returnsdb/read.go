@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
@@ -124,7 +125,7 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 		total, err = sel.Clone().Count(ctx)
 	}
 	if err == nil && total > 0 {
-		err = sel.Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
+		err = sel.Limit(int64(q.PageSize)).Offset(paging.Offset(q.Page, q.PageSize)).Scan(ctx)
 	}
 	var all []returns.Return
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
@@ -177,11 +178,7 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	if q.CountUpTo > 0 {
 		n = min(n, q.CountUpTo)
 	}
-	if q.Page-1 > len(found)/q.PageSize {
-		return nil, n, nil
-	}
-	from := min((q.Page-1)*q.PageSize, len(found))
-	return found[from:min(from+q.PageSize, len(found))], n, nil
+	return paging.Cut(found, q.Page, q.PageSize), n, nil
 }
 
 func matches(r returns.Return, q returns.Query) bool {

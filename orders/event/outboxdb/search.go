@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outbox"
@@ -88,8 +89,8 @@ func search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, err
 		return Page{}, fmt.Errorf("outboxdb: search %s: %w", stream, err)
 	}
 	var p Page
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
+	rows, more := paging.More(rows, q.Limit)
+	if more {
 		p.Next = outbox.CursorOf(rows[q.Limit-1].event()).String()
 	}
 	p.Events = eventsOf(rows)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outbox"
 )
@@ -31,11 +32,10 @@ func Search(ctx context.Context, idb bun.IDB, streams []string, q Query) (Page, 
 	slices.SortFunc(all.Events, func(a, b event.Event) int {
 		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.AggregateID, a.AggregateID), cmp.Compare(b.Seq, a.Seq))
 	})
-	if len(all.Events) > limit {
-		all.Events, more = all.Events[:limit], true
-	}
-	if n := len(all.Events); more && n > 0 {
-		all.Next = outbox.CursorOf(all.Events[n-1]).String()
+	events, over := paging.More(all.Events, limit)
+	all.Events = events
+	if n := len(events); (more || over) && n > 0 {
+		all.Next = outbox.CursorOf(events[n-1]).String()
 	}
 	return all, nil
 }

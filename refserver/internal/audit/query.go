@@ -10,6 +10,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
@@ -56,20 +57,20 @@ func (l *Log) Entries(ctx context.Context, q Query) (Page, error) {
 	if err := sel.Order("e.day DESC", "e.seq DESC").Limit(int64(limit + 1)).Scan(ctx); err != nil {
 		return Page{}, fmt.Errorf("audit: entries: %w", err)
 	}
-	var page Page
-	for i, r := range rows {
-		if i == limit {
-			last := page.Entries[limit-1]
-			page.Next = fmt.Sprintf("%s.%d", last.Day, last.Seq)
-			break
-		}
+	var out Page
+	rows, more := paging.More(rows, limit)
+	for _, r := range rows {
 		e, err := r.entry()
 		if err != nil {
 			return Page{}, err
 		}
-		page.Entries = append(page.Entries, e)
+		out.Entries = append(out.Entries, e)
 	}
-	return page, nil
+	if more {
+		last := out.Entries[limit-1]
+		out.Next = fmt.Sprintf("%s.%d", last.Day, last.Seq)
+	}
+	return out, nil
 }
 
 func (q Query) where(sel *bun.SelectQuery) *bun.SelectQuery {

@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/batch"
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
@@ -172,17 +173,9 @@ func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 	if size < 1 || size > 1000 {
 		size = 100
 	}
-	page := min(max(q.Page, 1), 1_000_000)
 	var rows []userRow
-	sel := d.db.Reader().NewSelect().Model(
-		&rows,
-	).Order(
-		"u.username_key",
-	).Limit(
-		int64(size),
-	).Offset(
-		int64((page - 1) * size),
-	)
+	sel := d.db.Reader().NewSelect().Model(&rows).Order("u.username_key").
+		Limit(int64(size)).Offset(paging.Offset(q.Page, size))
 	if text := strings.ToLower(strings.ReplaceAll(strings.ToValidUTF8(q.Text, ""), "\x00", "")); text != "" {
 		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 		sel = sel.Where(`(u.username_key LIKE ? ESCAPE '\' OR LOWER(u.email) LIKE ? ESCAPE '\')`, pattern, pattern)

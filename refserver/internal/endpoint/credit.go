@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -57,8 +58,7 @@ func (e *Endpoints) StoreCredit(ctx context.Context, by auth.User, p Paging) (Cr
 			lines[i].OrderID = id
 		}
 	}
-	from := min((out.Page-1)*out.Size, len(lines))
-	out.Lines = lines[from:min(from+out.Size, len(lines))]
+	out.Lines = paging.Cut(lines, out.Page, out.Size)
 	for c, sum := range sums {
 		out.Balances = append(out.Balances, money.New(sum, c))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/lease"
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
@@ -234,17 +235,15 @@ func (q *Queue) List(ctx context.Context, state State, page, size int) (list []E
 		sel.Where("m.dead_at IS NOT NULL")
 	}
 	err = sel.Order("m.created_at DESC", "m.id DESC").Limit(int64(size + 1)).
-		Offset(int64((max(page, 1) - 1) * size)).Scan(ctx)
+		Offset(paging.Offset(page, size)).Scan(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("mailing: list: %w", err)
 	}
-	for i, r := range rows {
-		if i == size {
-			return list, true, nil
-		}
+	rows, more = paging.More(rows, size)
+	for _, r := range rows {
 		list = append(list, r.entry())
 	}
-	return list, false, nil
+	return list, more, nil
 }
 
 // Pending returns how many mails wait, the time of the oldest, and how many are dead letters.

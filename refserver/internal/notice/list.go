@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
@@ -31,17 +32,15 @@ func (s *Service) List(ctx context.Context, userID string, q Query) (list []Mess
 		sel.Where("n.read_at IS NULL")
 	}
 	err = sel.Order("n.at DESC", "n.id DESC").Limit(int64(q.Size + 1)).
-		Offset(int64((max(q.Page, 1) - 1) * q.Size)).Scan(ctx)
+		Offset(paging.Offset(q.Page, q.Size)).Scan(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("notice: list: %w", err)
 	}
-	for i, r := range rows {
-		if i == q.Size {
-			return list, true, nil
-		}
+	rows, more = paging.More(rows, q.Size)
+	for _, r := range rows {
 		list = append(list, r.message())
 	}
-	return list, false, nil
+	return list, more, nil
 }
 
 // Unread returns how many notices a user has not read, up to MaxUnread.

@@ -1,9 +1,6 @@
 package web
 
-import (
-	"net/http"
-	"strconv"
-)
+import "net/http"
 
 // older leads through a list that is not counted.
 type older struct {
@@ -14,17 +11,12 @@ type older struct {
 // olderPages is of the list at a path; more says that there are older entries than those of
 // the page.
 func olderPages(r *http.Request, path string, page int, more bool) older {
-	at := func(n int) string {
-		q := r.URL.Query()
-		q.Set("page", strconv.Itoa(n))
-		return path + "?" + q.Encode()
-	}
 	o := older{Page: page}
 	if page > 1 {
-		o.Newer = at(page - 1)
+		o.Newer = pageAddress(r, path, "page", page-1)
 	}
 	if more {
-		o.Next = at(page + 1)
+		o.Next = pageAddress(r, path, "page", page+1)
 	}
 	return o
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -161,26 +162,29 @@ type pager struct {
 	Previous, Next string // addresses, empty where there is none
 }
 
-func pages(r *http.Request, page, size, total int) pager {
-	return pagesAt(r, r.URL.Path, "page", page, size, total)
+func pages(r *http.Request, number, size, total int) pager {
+	return pagesAt(r, r.URL.Path, "page", number, size, total)
 }
 
 // pagesAt is pages where the number is in another field, or the list at
 // another address.
-func pagesAt(r *http.Request, path, field string, page, size, total int) pager {
-	p := pager{Page: page, Last: max(1, (total+size-1)/size)}
-	at := func(n int) string {
-		q := r.URL.Query()
-		q.Set(field, strconv.Itoa(n))
-		return path + "?" + q.Encode()
+func pagesAt(r *http.Request, path, field string, number, size, total int) pager {
+	p := pager{Page: number, Last: paging.Last(total, size)}
+	if number > 1 {
+		p.Previous = pageAddress(r, path, field, min(number-1, p.Last))
 	}
-	if page > 1 {
-		p.Previous = at(min(page-1, p.Last))
-	}
-	if page < p.Last {
-		p.Next = at(page + 1)
+	if number < p.Last {
+		p.Next = pageAddress(r, path, field, number+1)
 	}
 	return p
+}
+
+// pageAddress is the address of a page of a list at path, with the number in a field and
+// what else the request's address selects.
+func pageAddress(r *http.Request, path, field string, number int) string {
+	q := r.URL.Query()
+	q.Set(field, strconv.Itoa(number))
+	return path + "?" + q.Encode()
 }
 
 // whyDeclined is why the payment of an order was declined, for its owner or for

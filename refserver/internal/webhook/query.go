@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
@@ -80,17 +81,15 @@ func (s *Service) Deliveries(ctx context.Context, id string, q Query) (list []De
 	var rows []deliveryRow
 	sel := q.where(s.cfg.DB.Read().NewSelect().Model(&rows).Where("d.endpoint_id = ?", id))
 	err = sel.Order("d.created_at DESC", "d.event_id DESC").Limit(int64(q.Size + 1)).
-		Offset(int64((max(q.Page, 1) - 1) * q.Size)).Scan(ctx)
+		Offset(paging.Offset(q.Page, q.Size)).Scan(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("webhook: deliveries: %w", err)
 	}
-	for i, r := range rows {
-		if i == q.Size {
-			return list, true, nil
-		}
+	rows, more = paging.More(rows, q.Size)
+	for _, r := range rows {
 		list = append(list, r.delivery())
 	}
-	return list, false, nil
+	return list, more, nil
 }
 
 // Counts returns how many deliveries of each endpoint wait, and how many are dead letters.
