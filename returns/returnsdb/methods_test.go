@@ -104,7 +104,8 @@ var (
 func newMethodShop(t *testing.T, stores threeStores) *methodShop {
 	t.Helper()
 	s := &methodShop{
-		threeStores: stores, bought: returnstest.NewOrders(), charges: &orderstest.Gateway{}, payouts: &refundstest.Gateway{},
+		threeStores: stores, bought: returnstest.NewOrders(),
+		charges: &orderstest.Gateway{}, payouts: &refundstest.Gateway{},
 	}
 	var err error
 	must := func() {

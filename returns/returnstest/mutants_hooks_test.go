@@ -136,6 +136,20 @@ func (h *hooked) reads(spoil func(r *returns.Return)) {
 	}
 }
 
+// found spoils the terms that are found.
+func (h *hooked) found(spoil func(t *returns.Terms)) {
+	h.find = func(ctx context.Context, id string) (returns.Terms, error) {
+		t, err := h.Store.Terms(ctx, id)
+		if err == nil {
+			spoil(&t)
+		}
+		return t, err
+	}
+}
+
+// throughFloat is what a float64 makes of n.
+func throughFloat(n int64) int64 { return int64(float64(n)) }
+
 func (h *hooked) listed(spoil func([]returns.Return, int) ([]returns.Return, int)) {
 	h.list = func(ctx context.Context, q returns.Query) ([]returns.Return, int, error) {
 		all, n, err := h.Store.List(ctx, q)

@@ -76,6 +76,13 @@ func unitMutants() []storeMutant {
 		{1, "it keeps milliseconds", func(h *hooked) {
 			h.reads(func(r *returns.Return) { r.CreatedAt = r.CreatedAt.Truncate(time.Millisecond) })
 		}},
+		{1, "it reads sizes through a float", func(h *hooked) {
+			h.reads(func(r *returns.Return) {
+				for i := range r.Evidence {
+					r.Evidence[i].Bytes = throughFloat(r.Evidence[i].Bytes)
+				}
+			})
+		}},
 		{1, "it loses the evidence", func(h *hooked) { h.reads(func(r *returns.Return) { r.Evidence = nil }) }},
 		{1, "it claims the units of a filing that is refused", func(h *hooked) {
 			h.create = func(ctx context.Context, o purchase.Purchase, decide creating) (returns.Return, error) {
@@ -178,6 +185,14 @@ func unitMutants() []storeMutant {
 
 func caseMutants() []storeMutant {
 	return []storeMutant{
+		{4, "it takes what is no text out of terms", func(h *hooked) {
+			h.publish = func(ctx context.Context, t returns.Terms) (returns.Terms, error) {
+				if t.Check() != nil {
+					t.Note, t.PublishedBy.ID = "", ""
+				}
+				return h.Store.Publish(ctx, t)
+			}
+		}},
 		{4, "it hides the error of a change", func(h *hooked) { h.hides() }},
 		{4, "it updates what it read before it locks", func(h *hooked) { h.update = h.updateUnlocked }},
 		{4, "it updates what is refused", func(h *hooked) {
@@ -258,6 +273,16 @@ func readingMutants() []storeMutant {
 		}},
 		{10, "it reads an event twice", func(h *hooked) {
 			h.eventsOf(func(all []event.Event) []event.Event { return append(all, all[len(all)-1]) })
+		}},
+		{11, "it reads fees through a float", func(h *hooked) {
+			h.found(func(t *returns.Terms) {
+				for i := range t.Policy.RestockingFees {
+					t.Policy.RestockingFees[i].Fixed = throughFloat(t.Policy.RestockingFees[i].Fixed)
+				}
+			})
+		}},
+		{11, "it has fees in USD alone", func(h *hooked) {
+			h.found(func(t *returns.Terms) { t.Policy.Currency = "USD" })
 		}},
 		{11, "it finds the first terms as the latest", func(h *hooked) {
 			h.find = func(ctx context.Context, id string) (returns.Terms, error) {
