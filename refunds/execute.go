@@ -138,10 +138,8 @@ func (t *execution) refundedElsewhere(ctx context.Context, code string) (string,
 	said := code == payment.CodeAlreadyRefunded
 	c := &t.s.cfg
 	if c.Payments != nil && c.History != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
-		stop := t.keepLease(ctx, cancel)
-		_, err := t.s.SyncPayment(ctx, t.r.Attempt().PaymentProviderID, t.s.worker(ctx).By)
-		cancel()
+		call, stop := t.keepLease(ctx)
+		_, err := t.s.SyncPayment(call, t.r.Attempt().PaymentProviderID, t.s.worker(ctx).By)
 		stop()
 		if err == nil {
 			state, err := t.s.store.PaymentState(context.WithoutCancel(ctx),
@@ -274,14 +272,12 @@ func (t *execution) call(
 	if !t.r.Leased(t.s.now()) {
 		return payment.Result{}, t.r.CheckLease("") // stopped for longer than the lease since it was saved
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
-	stop := t.keepLease(ctx, cancel)
+	ctx, stop := t.keepLease(ctx)
 	request := t.r.providerRequest()
 	if name == CallFind {
 		request = t.r.lookUpRequest()
 	}
 	a := f(ctx, request)
-	cancel()
 	stop()
 	if name == CallCreate {
 		t.sends++
@@ -300,36 +296,23 @@ func (t *execution) renew(ctx context.Context) (Refund, error) {
 	})
 }
 
-// keepLease renews the lease until ctx ends, four times in its length. Where
-// another worker has taken over, it cancels the call: its answer can't be saved.
-// stop waits until the last renewal is done.
-func (t *execution) keepLease(ctx context.Context, cancel context.CancelFunc) (stop func()) {
-	done := make(chan time.Time, 1)
-	go func() {
-		var until time.Time
-		defer func() { done <- until }()
-		tick := time.NewTicker(t.s.cfg.Lease / 4)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			switch r, err := t.renew(ctx); {
-			case CodeOf(err) == CodeLeaseLost:
-				cancel()
-				return
-			case err == nil:
-				until = r.Work.LeaseUntil
-			}
+// keepLease returns the context of calls of the provider, within their timeout, and renews the
+// lease until stop is called. It ends where another worker has taken over: the answer can't
+// be saved then. A caller that goes away does not end it.
+func (t *execution) keepLease(ctx context.Context) (leased context.Context, stop func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
+	until := t.r.Work.LeaseUntil
+	leased, end := resilience.KeepLease(ctx, t.s.cfg.Lease, func(ctx context.Context) (held bool, err error) {
+		r, err := t.renew(ctx)
+		if CodeOf(err) == CodeLeaseLost {
+			return false, nil
 		}
-	}()
-	return func() {
-		if until := <-done; !until.IsZero() {
-			t.r.Work.LeaseUntil = until
+		if err == nil {
+			until = r.Work.LeaseUntil
 		}
-	}
+		return err == nil, err
+	})
+	return leased, func() { end(); cancel(); t.r.Work.LeaseUntil = until }
 }
 
 // executeManual carries out a refund that takes no provider.

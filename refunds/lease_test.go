@@ -86,6 +86,46 @@ func TestALeaseIsRenewedWhileCallsAreSlow(t *testing.T) {
 	})
 }
 
+// silent answers no call, and notes how long it could have.
+type silent struct {
+	*refundstest.Gateway
+	called func(refundID string)
+	took   time.Duration
+}
+
+func (g *silent) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	start := time.Now()
+	g.called(r.RefundID)
+	<-ctx.Done()
+	g.took = time.Since(start)
+	return payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout"}
+}
+
+func TestACallEndsWhenAnotherHasTheLease(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		g := &silent{Gateway: s.gateway, called: func(id string) {
+			_, err := s.store.Update(s.Context(), id, refunds.Changing(func(r *refunds.Refund) error {
+				r.Lease("another's", time.Now().Add(10*time.Second))
+				return nil
+			}))
+			if err != nil {
+				s.Error(err)
+			}
+		}}
+		svc, err := refunds.New(refunds.Config{Store: s.store, Gateway: g, CallTimeout: 80 * time.Second})
+		if err != nil {
+			s.Fatal(err)
+		}
+		r, err := svc.Refund(s.Context(), request(1, 1))
+		if err != nil || r.Work.LeaseToken != "another's" {
+			s.Errorf("lease of %q, %v, want the state that the other left", r.Work.LeaseToken, err)
+		}
+		if g.took >= 10*time.Second {
+			s.Errorf("the call lasted %s, longer than the lease", g.took)
+		}
+	})
+}
+
 // slowly answers every call after d, or not at all.
 type slowly struct {
 	*refundstest.Gateway
