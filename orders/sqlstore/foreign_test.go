@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -78,6 +81,30 @@ func foreignPostgres(t *testing.T) *bun.DB {
 	return bun.NewDB(pool, pgdialect.New())
 }
 
+// foreignPgxPool is the pool of a shop on pgx alone, a pgxpool that keeps no prepared
+// statements, as a *sql.DB.
+func foreignPgxPool(t *testing.T) *bun.DB {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(sqlstoretest.PostgresURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	db := stdlib.OpenDBFromPool(pool)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	run(t, db, foreignTables)
+	return bun.NewDB(db, pgdialect.New())
+}
+
 // eachForeign runs fn on a foreign pool of each kind.
 func eachForeign(t *testing.T, fn func(t *testing.T, pool *bun.DB)) {
 	t.Helper()
@@ -131,6 +158,13 @@ func suites(t *testing.T, open func(t *testing.T) *sqlstore.DB) {
 	t.Run("returns", func(t *testing.T) {
 		returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(open(t)) })
 	})
+}
+
+func TestStoresOnAPgxPoolUnderAPrefix(t *testing.T) {
+	pool := foreignPgxPool(t)
+	db := handle(t, pool, sqlstore.Options{Prefix: "acme_"})
+	suites(t, emptied(t, db, "tablename LIKE 'acme\\_%'"))
+	untouched(t, pool)
 }
 
 func TestStoresOnAForeignSQLitePoolUnderAPrefix(t *testing.T) {
