@@ -174,12 +174,13 @@ func TestNoPageScrollsSideways(t *testing.T) {
 			continue
 		}
 		t.Run(strings.ReplaceAll(route, "/", "_"), func(t *testing.T) {
+			res, err := chromedp.RunResponse(b.ctx, chromedp.Navigate(base+address))
+			if err != nil || res.Status != http.StatusOK {
+				t.Fatalf("GET %s: %+v, %v", address, res, err)
+			}
 			for _, width := range widths {
 				b.run(chromedp.EmulateViewport(width, 900))
-				res, err := chromedp.RunResponse(b.ctx, chromedp.Navigate(base+address))
-				if err != nil || res.Status != http.StatusOK {
-					t.Fatalf("GET %s: %+v, %v", address, res, err)
-				}
+				b.until("true", fmt.Sprintf(`String(innerWidth === %d)`, width))
 				wide := evaluate[int64](b, `document.documentElement.scrollWidth`)
 				if wide > width {
 					t.Errorf("%s is %d px wide on %d px: %s", address, wide, width, evaluate[string](b, sticksOut))
