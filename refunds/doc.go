@@ -104,13 +104,19 @@
 // answer that names another amount, currency or refund than was requested settles
 // nothing.
 //
+// # Webhooks
+//
+// Hand webhooks to [Service.HandleWebhook]. Messages come late, twice and out of order, so
+// it looks the refund up and records what is so now; only where the provider has no look-ups
+// is a message read like one. The second of two finds that recorded, and changes nothing.
+// refundsdb.Inbox handles each id of a message once, where looking up is too dear.
+//
 // # When the provider changes its mind
 //
-// Hand webhooks to [Service.HandleWebhook]. It looks the refund up, since messages come
-// late, twice and out of order. A refund that the provider took back becomes reversed:
-// its amount is free, and the next refund of the same reference is opened at once. That
-// one reserves the amount and waits ([AwaitingMethod]) until [Service.Refund] is called
-// for the reference again, with any method; store credit always works.
+// A refund that the provider took back becomes reversed: its amount is free, and the next
+// refund of the same reference is opened at once. That one reserves the amount and waits
+// ([AwaitingMethod]) until [Service.Refund] is called for the reference again, with any
+// method; store credit always works.
 //
 // While a bank disputes a payment, [Service.Hold] keeps its money from going back a
 // second time, by any method. Refunds are opened, reserve their amount, and stand in

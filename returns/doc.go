@@ -48,6 +48,12 @@
 // [ImageLimits] of [Config]. What is kept is made anew from what was sent, without its
 // metadata, and goes to the [EvidenceStore].
 //
+// # Inspection
+//
+// An inspection says how many units of a line are accepted, in what [Condition] they came,
+// and where they go: their [Disposition], whose comment says what it takes to add one.
+// [ProposeDisposition] names one where staff do not.
+//
 // # What follows
 //
 // A refund may end long after the request that asked for it, and a process may
