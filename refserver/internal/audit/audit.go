@@ -21,6 +21,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
@@ -85,10 +86,20 @@ type headRow struct {
 
 // Log is the audit. Make one with New.
 type Log struct {
-	db  *sqlstore.DB
-	now func() time.Time
-	log *slog.Logger
+	db      *sqlstore.DB
+	now     func() time.Time
+	log     *slog.Logger
+	appends *batch.Batcher[*appendCall]
 }
+
+// appendCall is entries that are added in a transaction of their own.
+type appendCall struct {
+	entries []Entry
+	err     error
+}
+
+// maxCombined is how many such calls share a transaction.
+const maxCombined = 64
 
 // New returns the audit in db, which must have been migrated. now may be nil
 // for time.Now, log for none.
@@ -99,10 +110,13 @@ func New(db *sqlstore.DB, now func() time.Time, log *slog.Logger) *Log {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Log{db: db, now: now, log: log}
+	l := &Log{db: db, now: now, log: log}
+	l.appends = batch.New(nil, maxCombined, l.appendAll)
+	return l
 }
 
-// Append adds entries, in tx or, where that is nil, in a transaction of its own.
+// Append adds entries, in tx or, where that is nil, in a transaction of its own, which calls that
+// meet share: the chain is one line, and each of its links would wait for the commit of the one before.
 // Time, actor, address and request are those of ctx where an entry leaves them
 // out. The head of the chain is locked until the transaction ends: append last.
 func (l *Log) Append(ctx context.Context, tx bun.IDB, entries ...Entry) error {
@@ -115,9 +129,32 @@ func (l *Log) Append(ctx context.Context, tx bun.IDB, entries ...Entry) error {
 	if tx != nil {
 		return l.append(ctx, tx, entries)
 	}
-	return l.db.Tx(ctx, "audit: append", func(ctx context.Context, tx bun.IDB) error {
-		return l.append(ctx, tx, entries)
+	c := &appendCall{entries: entries}
+	if err := l.appends.Do(ctx, c); err != nil {
+		return fmt.Errorf("audit: append: %w", err)
+	}
+	return c.err
+}
+
+// appendAll adds the entries of all calls in one transaction; where that fails, those of each call in
+// one of their own.
+func (l *Log) appendAll(ctx context.Context, calls []*appendCall) {
+	var all []Entry
+	for _, c := range calls {
+		all = append(all, c.entries...)
+	}
+	err := l.db.Tx(ctx, "audit: append", func(ctx context.Context, tx bun.IDB) error {
+		return l.append(ctx, tx, all)
 	})
+	if err != nil && len(calls) > 1 {
+		for _, c := range calls {
+			l.appendAll(ctx, []*appendCall{c})
+		}
+		return
+	}
+	for _, c := range calls {
+		c.err = err
+	}
 }
 
 // fill completes an entry from the request.

@@ -28,58 +28,71 @@ func TestAFloodOfSignInsFromOneAddressTakesNothingFromOthers(t *testing.T) {
 		{"sign-ins", "/login", func(i int) url.Values {
 			return url.Values{"username": {fmt.Sprint("guess", i)}, "password": {"wrong horse!"}}
 		}, map[int]bool{http.StatusOK: true, http.StatusTooManyRequests: true}},
+		{"good sign-ins", "/login", func(int) url.Values { // each of which is in the audit
+			return url.Values{"username": {"mallory"}, "password": {"correct horse"}}
+		}, map[int]bool{http.StatusFound: true, http.StatusTooManyRequests: true, http.StatusServiceUnavailable: true}},
 		{"registrations", "/register", func(i int) url.Values {
 			name := fmt.Sprint("robot", i)
 			return url.Values{"username": {name}, "email": {name + "@example.com"}, "password": {"correct horse"}}
 		}, map[int]bool{http.StatusFound: true, http.StatusTooManyRequests: true}},
 	} {
 		t.Run(flood.name, func(t *testing.T) {
-			t.Parallel()
-			b := open(t, "TRUSTED_PROXIES=127.0.0.1")
-			const honest, attackers = 20, 100
-			for i := range honest {
-				b.customer(fmt.Sprint("honest", i))
-			}
-			var over atomic.Bool
-			var sent, limited atomic.Int64
-			var attack, good sync.WaitGroup
-			for i := range attackers {
-				attack.Go(func() {
-					mallory := b.visitor()
-					for n := 0; !over.Load(); n++ {
-						a := mallory.form(flood.path, flood.form(n*attackers+i), "X-Forwarded-For", "203.0.113.66")
-						sent.Add(1)
-						if a.status == http.StatusTooManyRequests {
-							limited.Add(1)
-							if a.header.Get("Retry-After") == "" {
-								t.Error("the flood is not told when to come again")
-							}
-						}
-						if !flood.want[a.status] {
-							t.Errorf("the flood is answered %d: %s", a.status, shorten(a.body))
-						}
+			each(t, func(t *testing.T, settings ...string) {
+				t.Parallel()
+				floodSignIns(t, flood.name, flood.path, flood.form, flood.want, settings)
+			})
+		})
+	}
+}
+
+// floodSignIns has a hundred clients of one address send forms beside honest sign-ins.
+func floodSignIns(
+	t *testing.T, name, path string, form func(i int) url.Values, want map[int]bool, settings []string,
+) {
+	b := open(t, append(settings, "TRUSTED_PROXIES=127.0.0.1")...)
+	const honest, attackers = 20, 100
+	b.customer("mallory")
+	for i := range honest {
+		b.customer(fmt.Sprint("honest", i))
+	}
+	var over atomic.Bool
+	var sent, limited atomic.Int64
+	var attack, good sync.WaitGroup
+	for i := range attackers {
+		attack.Go(func() {
+			mallory := b.visitor()
+			for n := 0; !over.Load(); n++ {
+				a := mallory.form(path, form(n*attackers+i), "X-Forwarded-For", "203.0.113.66")
+				sent.Add(1)
+				if a.status == http.StatusTooManyRequests {
+					limited.Add(1)
+					if a.header.Get("Retry-After") == "" {
+						t.Error("the flood is not told when to come again")
 					}
-				})
-			}
-			testreq.Until(t, "the flood", func() bool { return sent.Load() > attackers })
-			for i := range honest {
-				good.Go(func() {
-					who := b.visitor()
-					form := url.Values{"username": {fmt.Sprint("honest", i)}, "password": {"correct horse"}}
-					a := who.form("/login", form, "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
-					if a.status != http.StatusFound {
-						t.Errorf("an honest sign-in is answered %d: %s", a.status, shorten(a.body))
-					}
-				})
-			}
-			good.Wait()
-			over.Store(true)
-			attack.Wait()
-			t.Logf("%d of %d of the flood were shed", limited.Load(), sent.Load())
-			if flood.path == "/login" && limited.Load() == 0 {
-				t.Error("no guess was stopped")
+				}
+				if !want[a.status] {
+					t.Errorf("the flood is answered %d: %s", a.status, shorten(a.body))
+				}
 			}
 		})
+	}
+	testreq.Until(t, "the flood", func() bool { return sent.Load() > attackers })
+	for i := range honest {
+		good.Go(func() {
+			who := b.visitor()
+			mine := url.Values{"username": {fmt.Sprint("honest", i)}, "password": {"correct horse"}}
+			a := who.form("/login", mine, "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
+			if a.status != http.StatusFound {
+				t.Errorf("an honest sign-in is answered %d: %s", a.status, shorten(a.body))
+			}
+		})
+	}
+	good.Wait()
+	over.Store(true)
+	attack.Wait()
+	t.Logf("%d of %d of the flood were shed", limited.Load(), sent.Load())
+	if name == "sign-ins" && limited.Load() == 0 {
+		t.Error("no guess was stopped")
 	}
 }
 
