@@ -92,6 +92,13 @@ var burdens = []burden{
 		packages: []string{"orders/orderstest", "refunds/refundstest", "returns/returnstest"},
 		without:  []string{"github.com/leanovate/gopter"},
 	},
+	{
+		// The page of the HTTP interface is made when the shop is built.
+		packages: []string{"refserver"},
+		without: []string{
+			"github.com/leanovate/gopter", "github.com/getkin/kin-openapi", "github.com/santhosh-tekuri/jsonschema",
+		},
+	},
 }
 
 // burdened is what imports still bring and the design does not allow; it shrinks as exceptions do.

@@ -4,7 +4,8 @@
 // and a test fails for a route that the document lacks.
 //
 // The document is kept in parts, one file a matter, below document: info.yaml, the paths, the
-// schemas, and what else they share in components.yaml.
+// schemas, and what else they share in components.yaml. Package parsed reads it; what the shop
+// shows of it is made when it is built, see package apidocs, so that the shop links no parser.
 package openapi
 
 import (
@@ -13,8 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
-
-	"github.com/getkin/kin-openapi/openapi3"
 )
 
 //go:embed document
@@ -60,17 +59,3 @@ func indent(out *bytes.Buffer, text []byte, spaces int) {
 
 // YAML returns the document. The caller must not change it.
 func YAML() ([]byte, error) { return assembled() }
-
-// Load parses the document, with its references resolved. Each call returns a document of its
-// own.
-func Load() (*openapi3.T, error) {
-	text, err := YAML()
-	if err != nil {
-		return nil, err
-	}
-	doc, err := openapi3.NewLoader().LoadFromData(text)
-	if err != nil {
-		return nil, fmt.Errorf("openapi: read the document: %w", err)
-	}
-	return doc, nil
-}

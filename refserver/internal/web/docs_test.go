@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/refserver/internal/openapi"
+	"github.com/returnkit/returnkit/refserver/internal/openapi/parsed"
 )
 
 var (
@@ -19,7 +19,7 @@ func TestTheHTTPInterfaceIsAPageToReadWithoutASignIn(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	page := b.nobody().get("/api/docs").want(http.StatusOK).body
-	doc, err := openapi.Load()
+	doc, err := parsed.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

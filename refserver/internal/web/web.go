@@ -26,6 +26,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/notice"
+	"github.com/returnkit/returnkit/refserver/internal/openapi/apidocs"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
@@ -117,8 +118,8 @@ type server struct {
 	pages  *templates
 	mux    *http.ServeMux
 	counts waitingCounts
-	pieces pieces                   // of the dashboard's streams
-	docs   func() (docsView, error) // of the HTTP interface, read once
+	pieces pieces                       // of the dashboard's streams
+	docs   func() (apidocs.Page, error) // of the HTTP interface, read once
 }
 
 // New returns the handler of the whole shop.
@@ -143,7 +144,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &server{Deps: d, pages: pages, mux: http.NewServeMux(), docs: sync.OnceValues(readDocs)}
+	s := &server{Deps: d, pages: pages, mux: http.NewServeMux(), docs: sync.OnceValues(apidocs.Read)}
 	s.accountRoutes()
 	s.accountPageRoutes()
 	s.shopRoutes()

@@ -17,7 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/returnkit/returnkit/refserver/internal/openapi"
+	"github.com/returnkit/returnkit/refserver/internal/openapi/parsed"
 )
 
 // Document is the OpenAPI document with its schemas. It is safe for concurrent use.
@@ -57,7 +57,7 @@ const resource = "openapi.json"
 
 // Load reads the document.
 func Load() (*Document, error) {
-	doc, err := openapi.Load()
+	doc, err := parsed.Load()
 	if err != nil {
 		return nil, err
 	}

@@ -57,8 +57,8 @@ func TestTheImageIsSmallRootlessStampedAndReproducible(t *testing.T) {
 	}
 	t.Logf("binary sha256 %s, built twice", inside)
 	size, err := strconv.Atoi(docker(t, "image", "inspect", "-f", "{{.Size}}", image))
-	if err != nil || size >= 66_000_000 {
-		t.Errorf("the image has %d bytes (%v); less than 66 MB are allowed", size, err)
+	if err != nil || size >= 63_000_000 {
+		t.Errorf("the image has %d bytes (%v); less than 63 MB are allowed", size, err)
 	}
 	t.Logf("image size %.1f MB", float64(size)/1e6)
 	if user := docker(t, "image", "inspect", "-f", "{{.Config.User}}", image); user != "65532:65532" {

@@ -1,13 +1,13 @@
-package openapi_test
+package parsed_test
 
 import (
 	"testing"
 
-	"github.com/returnkit/returnkit/refserver/internal/openapi"
+	"github.com/returnkit/returnkit/refserver/internal/openapi/parsed"
 )
 
 func TestTheDocumentIsValidOpenAPI(t *testing.T) {
-	doc, err := openapi.Load()
+	doc, err := parsed.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,95 +1,37 @@
-package web
+// Command write makes the page of the HTTP interface that package apidocs shows.
+//
+//	go run ./write page.json
+package main
 
 import (
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
-	"github.com/returnkit/returnkit/refserver/internal/openapi"
+	"github.com/returnkit/returnkit/refserver/internal/openapi/apidocs"
+	"github.com/returnkit/returnkit/refserver/internal/openapi/parsed"
 )
 
-// docsView is the description of the HTTP interface as the page shows it.
-type docsView struct {
-	Title, Summary string
-	About          []prose
-	Groups         []docsGroup
-	Schemas        []docsSchema
-}
-
-// docsGroup is the operations of one matter.
-type docsGroup struct {
-	Name, Anchor string
-	About        []prose
-	Operations   []docsOperation
-}
-
-type docsOperation struct {
-	ID, Method, Path, Summary string
-	About                     []prose
-	Who                       string // may call it
-	Parameters                []docsField
-	Bodies                    []docsBody
-	Responses                 []docsAnswer
-}
-
-// docsBody is a body that an operation takes.
-type docsBody struct {
-	Media, Schema string // Schema is a name to link to; may be empty
-	Fields        []docsField
-	Example       string
-}
-
-type docsAnswer struct {
-	Status, Media string
-	Words         []prose
-	Type          docsType
-}
-
-type docsSchema struct {
-	Name   string
-	About  []prose
-	Type   docsType // of one without fields
-	Fields []docsField
-}
-
-type docsField struct {
-	Name, In string // In is where a parameter stands
-	Type     docsType
-	Required bool
-	About    []prose
-}
-
-// docsType is a type in words, with the name of the schema it ends with, to link to.
-type docsType struct{ Words, Schema string }
-
-// prose is a paragraph in pieces.
-type prose []span
-
-// span is text in one shape: plain, or Code or Strong.
-type span struct {
-	Text         string
-	Code, Strong bool
-}
-
 // proseOf reads the little of Markdown that the document uses.
-func proseOf(text string) []prose {
-	var out []prose
+func proseOf(text string) []apidocs.Prose {
+	var out []apidocs.Prose
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		var p prose
+		var p apidocs.Prose
 		for i, part := range strings.Split(strings.Join(strings.Fields(paragraph), " "), "`") {
 			if i%2 == 1 {
-				p = append(p, span{Text: part, Code: true})
+				p = append(p, apidocs.Span{Text: part, Code: true})
 				continue
 			}
 			for j, words := range strings.Split(part, "**") {
 				if words != "" {
-					p = append(p, span{Text: words, Strong: j%2 == 1})
+					p = append(p, apidocs.Span{Text: words, Strong: j%2 == 1})
 				}
 			}
 		}
@@ -100,34 +42,58 @@ func proseOf(text string) []prose {
 	return out
 }
 
-// readDocs makes the view of the document.
-func readDocs() (docsView, error) {
-	doc, err := openapi.Load()
-	if err != nil {
-		return docsView{}, err
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "write:", err)
+		os.Exit(1)
 	}
-	v := docsView{Title: doc.Info.Title, Summary: doc.Info.Summary, About: proseOf(doc.Info.Description)}
-	byTag := map[string][]docsOperation{}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("it takes the file to write, and got %q", args)
+	}
+	page, err := pageOf()
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(page, "", "")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(args[0], append(text, '\n'), 0o644)
+}
+
+// pageOf makes the page of the document.
+func pageOf() (apidocs.Page, error) {
+	doc, err := parsed.Load()
+	if err != nil {
+		return apidocs.Page{}, err
+	}
+	v := apidocs.Page{Title: doc.Info.Title, Summary: doc.Info.Summary, About: proseOf(doc.Info.Description)}
+	byTag := map[string][]apidocs.Operation{}
 	for _, path := range doc.Paths.InMatchingOrder() {
 		for method, op := range doc.Paths.Value(path).Operations() {
 			shown, err := operationOf(method, path, op)
 			if err != nil {
-				return docsView{}, err
+				return apidocs.Page{}, err
 			}
 			byTag[op.Tags[0]] = append(byTag[op.Tags[0]], shown)
 		}
 	}
 	for _, tag := range doc.Tags {
 		list := byTag[tag.Name]
-		slices.SortFunc(list, func(a, b docsOperation) int {
+		slices.SortFunc(list, func(a, b apidocs.Operation) int {
 			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
 		})
 		anchor := strings.ReplaceAll(strings.ToLower(tag.Name), " ", "-")
-		v.Groups = append(v.Groups, docsGroup{tag.Name, anchor, proseOf(tag.Description), list})
+		v.Groups = append(v.Groups, apidocs.Group{
+			Name: tag.Name, Anchor: anchor, About: proseOf(tag.Description), Operations: list,
+		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
 		schema := doc.Components.Schemas[name].Value
-		shown := docsSchema{Name: name, About: proseOf(schema.Description), Fields: fieldsOf(schema)}
+		shown := apidocs.Schema{Name: name, About: proseOf(schema.Description), Fields: fieldsOf(schema)}
 		if len(shown.Fields) == 0 {
 			shown.Type = typeOf(&openapi3.SchemaRef{Value: schema})
 		}
@@ -136,13 +102,13 @@ func readDocs() (docsView, error) {
 	return v, nil
 }
 
-func operationOf(method, path string, op *openapi3.Operation) (docsOperation, error) {
-	v := docsOperation{
+func operationOf(method, path string, op *openapi3.Operation) (apidocs.Operation, error) {
+	v := apidocs.Operation{
 		ID: op.OperationID, Method: method, Path: path, Summary: op.Summary, About: proseOf(op.Description),
 		Who: callers(method, path),
 	}
 	for _, p := range op.Parameters {
-		v.Parameters = append(v.Parameters, docsField{
+		v.Parameters = append(v.Parameters, apidocs.Field{
 			Name: p.Value.Name, In: p.Value.In, Type: typeOf(p.Value.Schema), Required: p.Value.Required,
 			About: proseOf(p.Value.Description),
 		})
@@ -160,23 +126,23 @@ func operationOf(method, path string, op *openapi3.Operation) (docsOperation, er
 	for status, answer := range op.Responses.Map() {
 		v.Responses = append(v.Responses, answersOf(status, answer.Value)...)
 	}
-	slices.SortFunc(v.Responses, func(a, b docsAnswer) int {
+	slices.SortFunc(v.Responses, func(a, b apidocs.Response) int {
 		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Media, b.Media))
 	})
 	return v, nil
 }
 
-func answersOf(status string, answer *openapi3.Response) []docsAnswer {
+func answersOf(status string, answer *openapi3.Response) []apidocs.Response {
 	about := ""
 	if answer.Description != nil {
 		about = *answer.Description
 	}
 	if len(answer.Content) == 0 {
-		return []docsAnswer{{Status: status, Words: proseOf(about)}}
+		return []apidocs.Response{{Status: status, Words: proseOf(about)}}
 	}
-	var out []docsAnswer
+	var out []apidocs.Response
 	for media, content := range answer.Content {
-		one := docsAnswer{Status: status, Media: media, Words: proseOf(about)}
+		one := apidocs.Response{Status: status, Media: media, Words: proseOf(about)}
 		if content.Schema != nil {
 			one.Type = typeOf(content.Schema)
 		}
@@ -185,8 +151,8 @@ func answersOf(status string, answer *openapi3.Response) []docsAnswer {
 	return out
 }
 
-func bodyOf(media string, content *openapi3.MediaType) (docsBody, error) {
-	body := docsBody{Media: media}
+func bodyOf(media string, content *openapi3.MediaType) (apidocs.Body, error) {
+	body := apidocs.Body{Media: media}
 	if content.Schema != nil {
 		body.Schema = schemaName(content.Schema)
 		if body.Schema == "" {
@@ -224,34 +190,38 @@ func callers(method, path string) string {
 		case len(roles) == len(access.Roles(access.ShopRead)):
 			return "Every account"
 		default:
-			return "Accounts with the role " + strings.ReplaceAll(list(roles), ", ", " or ")
+			var names []string
+			for _, role := range roles {
+				names = append(names, strings.ToLower(strings.ReplaceAll(string(role), "_", " ")))
+			}
+			return "Accounts with the role " + strings.Join(names, " or ")
 		}
 	}
 	return ""
 }
 
 // fieldsOf are the fields of an object, those that are required first.
-func fieldsOf(schema *openapi3.Schema) []docsField {
+func fieldsOf(schema *openapi3.Schema) []apidocs.Field {
 	names := slices.Clone(schema.Required)
 	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	var out []docsField
+	var out []apidocs.Field
 	for _, name := range names {
 		ref := schema.Properties[name]
 		if ref == nil {
 			continue
 		}
-		out = append(out, docsField{
+		out = append(out, apidocs.Field{
 			Name: name, Type: typeOf(ref), Required: slices.Contains(schema.Required, name),
 			About: proseOf(ref.Value.Description),
 		})
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(schema.PatternProperties)) {
 		name := strings.NewReplacer("^", "", "_.+$", "_LINEID").Replace(pattern)
-		out = append(out, docsField{Name: name, Type: typeOf(schema.PatternProperties[pattern])})
+		out = append(out, apidocs.Field{Name: name, Type: typeOf(schema.PatternProperties[pattern])})
 	}
 	return out
 }
@@ -267,31 +237,31 @@ func schemaName(ref *openapi3.SchemaRef) string {
 }
 
 // typeOf is a type in words.
-func typeOf(ref *openapi3.SchemaRef) docsType {
+func typeOf(ref *openapi3.SchemaRef) apidocs.Type {
 	if name := schemaName(ref); name != "" {
 		if words, ok := simple[name]; ok {
-			return docsType{Words: words}
+			return apidocs.Type{Words: words}
 		}
-		return docsType{Schema: name}
+		return apidocs.Type{Schema: name}
 	}
 	schema := ref.Value
 	switch {
 	case schema.Const != nil:
-		return docsType{Words: fmt.Sprint(schema.Const)}
+		return apidocs.Type{Words: fmt.Sprint(schema.Const)}
 	case len(schema.Enum) > 0:
-		return docsType{Words: "one of " + enumWords(schema.Enum)}
+		return apidocs.Type{Words: "one of " + enumWords(schema.Enum)}
 	case schema.Items != nil:
 		of := typeOf(schema.Items)
-		return docsType{Words: strings.TrimSpace("list of " + of.Words), Schema: of.Schema}
+		return apidocs.Type{Words: strings.TrimSpace("list of " + of.Words), Schema: of.Schema}
 	case len(schema.AnyOf) > 0:
 		return eitherOf(schema.AnyOf)
 	case schema.AdditionalProperties.Schema != nil:
 		of := typeOf(schema.AdditionalProperties.Schema)
-		return docsType{Words: strings.TrimSpace("object of " + of.Words), Schema: of.Schema}
+		return apidocs.Type{Words: strings.TrimSpace("object of " + of.Words), Schema: of.Schema}
 	case schema.Type == nil:
-		return docsType{Words: "anything"}
+		return apidocs.Type{Words: "anything"}
 	}
-	return docsType{Words: strings.ReplaceAll(strings.Join(schema.Type.Slice(), " or "), "string", "text")}
+	return apidocs.Type{Words: strings.ReplaceAll(strings.Join(schema.Type.Slice(), " or "), "string", "text")}
 }
 
 func enumWords(values []any) string {
@@ -307,8 +277,8 @@ func enumWords(values []any) string {
 }
 
 // eitherOf is a choice of types; the last schema of them is linked to.
-func eitherOf(refs openapi3.SchemaRefs) docsType {
-	var out docsType
+func eitherOf(refs openapi3.SchemaRefs) apidocs.Type {
+	var out apidocs.Type
 	var words []string
 	for _, ref := range refs {
 		one := typeOf(ref)
