@@ -11,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
@@ -127,32 +128,31 @@ func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 				Span:    365 * 24 * time.Hour,
 			},
 		)
-		hook := &statements{}
-		db.AddQueryHook(hook)
+		hook := statements.Watch(db)
 		reader := New(db)
 		for _, want := range []struct {
 			zone       string
 			statements int
 		}{{"UTC", 9}, {"UTC", 6}, {"Asia/Kathmandu", 11}, {"Asia/Kathmandu", 8}} {
 			// The days of one quarter are no other's.
-			was := len(hook.queries)
+			was := len(hook.Sent())
 			_, err := reader.Dashboard(t.Context(), DashboardRequest{
 				Now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: zone(t, want.zone),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := len(hook.queries) - was; n != want.statements {
+			if n := len(hook.Sent()) - was; n != want.statements {
 				t.Errorf(
 					"%d statements for a reader in %s, want %d: %q",
 					n,
 					want.zone,
 					want.statements,
-					hook.queries[was:],
+					hook.Sent()[was:],
 				)
 			}
 		}
-		for _, q := range hook.queries {
+		for _, q := range hook.Sent() {
 			for _, line := range plan(t, db, q) {
 				if strings.Contains(line, "Seq Scan") ||
 					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {

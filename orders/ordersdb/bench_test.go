@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
@@ -50,7 +51,7 @@ func benchmarkCheckout(b *testing.B, db *sqlstore.DB, submitters int) {
 			b.Fatal(err)
 		}
 	}
-	c := count(db)
+	c := statements.Watch(db)
 	b.ResetTimer()
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -67,7 +68,7 @@ func benchmarkCheckout(b *testing.B, db *sqlstore.DB, submitters int) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
-	statements, commits := c.take()
-	b.ReportMetric(float64(len(statements))/float64(b.N), "statements/order")
+	sent, commits := c.Take()
+	b.ReportMetric(float64(len(sent))/float64(b.N), "statements/order")
 	b.ReportMetric(float64(commits)/float64(b.N), "commits/order")
 }

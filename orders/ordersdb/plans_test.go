@@ -10,6 +10,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
@@ -28,11 +29,11 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		plain := db.Writer() // without the counter
-		c := count(db)
+		c := statements.Watch(db)
 		exercise(t, db)
-		statements, _ := c.take()
+		sent, _ := c.Take()
 		seen := map[string]bool{}
-		for _, q := range statements {
+		for _, q := range sent {
 			verb, _, _ := strings.Cut(q, " ")
 			// All products are listed.
 			if verb == "INSERT" || strings.HasSuffix(q, `FROM "products" AS "p" ORDER BY "p"."id"`) || seen[q] {

@@ -1,15 +1,11 @@
 package ordersdb_test
 
 import (
-	"context"
 	"fmt"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/uptrace/bun"
-
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
@@ -18,42 +14,6 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
-
-// counter counts the statements a database is sent, commits apart.
-type counter struct {
-	mu         sync.Mutex
-	statements []string
-	commits    int
-}
-
-func (c *counter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
-
-func (c *counter) AfterQuery(_ context.Context, e *bun.QueryEvent) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case e.Query == "COMMIT":
-		c.commits++
-	case e.Query == "BEGIN", e.Query == "ROLLBACK":
-	default:
-		c.statements = append(c.statements, e.Query)
-	}
-}
-
-// take returns the counts and begins again.
-func (c *counter) take() (statements []string, commits int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	statements, commits = c.statements, c.commits
-	c.statements, c.commits = nil, 0
-	return statements, commits
-}
-
-func count(db *sqlstore.DB) *counter {
-	c := &counter{}
-	db.AddQueryHook(c)
-	return c
-}
 
 // TestStatementsPerCheckout holds the cost of each step: a regression shows
 // here before it shows under load.
@@ -77,15 +37,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 			}
 			ids = append(ids, p.ID)
 		}
-		c := count(db)
-		check := func(what string, wantStatements, wantCommits int) {
-			t.Helper()
-			statements, commits := c.take()
-			if len(statements) != wantStatements || commits != wantCommits {
-				t.Errorf("%s: %d statements and %d commits, want %d and %d:\n%s",
-					what, len(statements), commits, wantStatements, wantCommits, strings.Join(statements, "\n"))
-			}
-		}
+		c := statements.Watch(db)
 		fill := func(customer string) {
 			t.Helper()
 			for _, id := range ids {
@@ -95,27 +47,27 @@ func TestStatementsPerCheckout(t *testing.T) {
 			}
 		}
 		fill("ann")
-		c.take()
+		c.Take()
 		if _, err := s.AddToCart(ctx, "ann", ids[0], 1); err != nil {
 			t.Fatal(err)
 		}
-		check("add to cart", 4, 1)
+		c.Want(t, "add to cart", 4, 1)
 
 		ann := event.Actor{Kind: event.ActorCustomer, ID: "ann"}
 		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash}); err != nil {
 			t.Fatal(err)
 		}
-		check("checkout of three products, cash", 8, 1)
+		c.Want(t, "checkout of three products, cash", 8, 1)
 
 		fill("ann")
-		c.take()
+		c.Take()
 		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Card,
 			Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
 			t.Fatal(err)
 		}
 		// 9 to place (the key is looked up), 6 to store the reference before the
 		// confirm, 6 to complete.
-		check("checkout of three products, card", 21, 3)
+		c.Want(t, "checkout of three products, card", 21, 3)
 
 		for i := range 5 {
 			who := fmt.Sprintf("customer-%d", i)
@@ -125,15 +77,15 @@ func TestStatementsPerCheckout(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c.take()
+		c.Take()
 		if _, _, err := s.Orders(ctx, orders.Query{}); err != nil {
 			t.Fatal(err)
 		}
-		check("page of orders", 3, 0)
+		c.Want(t, "page of orders", 3, 0)
 		if n, err := s.ChargeDue(ctx, 10); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
-		check("nothing due", 1, 0)
+		c.Want(t, "nothing due", 1, 0)
 
 		sale, err := s.CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
 			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100,
@@ -143,25 +95,25 @@ func TestStatementsPerCheckout(t *testing.T) {
 			t.Fatal(err)
 		}
 		fill("ann")
-		c.take()
+		c.Take()
 		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		// 8 as ever; 3 to read the sale, its buyers and reservations, 2 to count.
-		check("checkout of three products, one in a flash sale, cash", 13, 1)
+		c.Want(t, "checkout of three products, one in a flash sale, cash", 13, 1)
 		if _, err := s.ReserveFlashSale(ctx, sale.ID, ann, 2); err != nil {
 			t.Fatal(err)
 		}
-		check("reserve", 9, 1)
+		c.Want(t, "reserve", 9, 1)
 		fill("ann")
-		c.take()
+		c.Take()
 		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash}); err != nil {
 			t.Fatal(err)
 		}
-		check("checkout that uses a reservation", 15, 1)
+		c.Want(t, "checkout that uses a reservation", 15, 1)
 		if n, err := s.ExpireReservations(ctx, 10); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
-		check("nothing expired", 2, 0)
+		c.Want(t, "nothing expired", 2, 0)
 	})
 }

@@ -4,50 +4,16 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
 )
-
-// recorder keeps the statements a database is sent.
-type recorder struct {
-	mu         sync.Mutex
-	statements []string
-}
-
-func (r *recorder) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
-
-func (r *recorder) AfterQuery(_ context.Context, e *bun.QueryEvent) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.statements = append(r.statements, e.Query)
-}
-
-// record keeps what the database is sent from now on.
-func record(db *sqlstore.DB) *recorder {
-	r := &recorder{}
-	db.AddQueryHook(r)
-	return r
-}
-
-// count is how many statements begin with text.
-func (r *recorder) count(text string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := 0
-	for _, q := range r.statements {
-		if strings.HasPrefix(q, text) {
-			n++
-		}
-	}
-	return n
-}
 
 // TestEveryStatementFindsItsRowsByIndex asks for the plan of everything a shop
 // sends: none reads a whole table, however the tables grow. Tables with few
@@ -57,10 +23,10 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		plain := db.Writer()
-		r := record(db)
+		r := statements.Watch(db)
 		exercise(t, db)
 		seen := map[string]bool{}
-		for _, q := range r.statements {
+		for _, q := range r.Sent() {
 			verb, _, _ := strings.Cut(q, " ")
 			if verb != "SELECT" && verb != "UPDATE" || seen[q] {
 				continue

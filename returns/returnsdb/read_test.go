@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
@@ -38,7 +39,7 @@ func TestReturnsReadAtOnceAreTwoStatements(t *testing.T) {
 		let := sync.OnceFunc(func() { close(g.let) })
 		defer let()
 		db.AddQueryHook(g)
-		sent := record(db)
+		sent := statements.Watch(db)
 		var all sync.WaitGroup
 		read := func(id string, found bool) {
 			all.Go(func() {
@@ -63,7 +64,7 @@ func TestReturnsReadAtOnceAreTwoStatements(t *testing.T) {
 		queued(t, 2*n+1, b.store.ReadsWaiting)
 		let()
 		all.Wait()
-		if got := sent.count("SELECT"); got != 2+2 {
+		if got := sent.Count("SELECT"); got != 2+2 {
 			t.Errorf("%d statements, want two for the first and two for those who met", got)
 		}
 		if r := b.stored("r1"); r.Lines[0].Note != "" {

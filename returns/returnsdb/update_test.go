@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
@@ -33,7 +34,7 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 			b.filed(id, 1, true)
 			calls = append(calls, &call{id: id, change: look})
 		}
-		sent := record(db)
+		sent := statements.Watch(db)
 		b.meet(calls...)
 		// The one that held them up is a transaction by itself.
 		for text, want := range map[string]int{
@@ -41,7 +42,7 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 			`INSERT INTO rk_returns_events`: 1,
 			`INSERT INTO "rk_return_lines"`: 0, `UPDATE "rk_return_units"`: 0,
 		} {
-			if got := sent.count(text); got != want {
+			if got := sent.Count(text); got != want {
 				t.Errorf("%d times %s, want %d", got, text, want)
 			}
 		}
@@ -65,9 +66,9 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		stale := &call{id: "stale", change: func(r *returns.Return) error { r.Version--; return look(r) }}
 		same := &call{id: "same", change: func(*returns.Return) error { return nil }}
 		missing := &call{id: "missing", change: look}
-		sent := record(db)
+		sent := statements.Watch(db)
 		b.meet(good, refused, coded, stale, same, missing, last)
-		if n := sent.count("COMMIT"); n != 2 {
+		if n := sent.Count("COMMIT"); n != 2 {
 			t.Errorf("%d commits, want one for the first call and one for those that met", n)
 		}
 		for _, c := range []*call{good, last} {
@@ -256,9 +257,9 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 				return nil
 			}}, &call{id: "r", change: step})
 		}
-		sent := record(db)
+		sent := statements.Watch(db)
 		b.meet(calls...)
-		if n := sent.count("COMMIT"); n != 2 {
+		if n := sent.Count("COMMIT"); n != 2 {
 			t.Errorf("%d commits, want 2", n)
 		}
 		stored := b.stored("r")
@@ -282,7 +283,7 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 			}
 		}
 		// Received and inspected: the line was written once, as it is now.
-		if n := sent.count(`INSERT INTO "rk_return_lines"`); n != 1 {
+		if n := sent.Count(`INSERT INTO "rk_return_lines"`); n != 1 {
 			t.Errorf("the line was written %d times, want once", n)
 		}
 	})
@@ -315,9 +316,9 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 			{id: "looked at", change: look},
 			{id: "rejected", change: func(r *returns.Return) error { return r.Reject(stamp, "no") }},
 		}
-		sent := record(db)
+		sent := statements.Watch(db)
 		b.meet(calls...)
-		if n := sent.count("COMMIT"); n != 2 {
+		if n := sent.Count("COMMIT"); n != 2 {
 			t.Errorf("%d commits, want 2", n)
 		}
 		for _, c := range calls {

@@ -1,24 +1,16 @@
 package outboxdb_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/uptrace/bun"
-
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
-
-// sent keeps the last statement.
-type sent struct{ query string }
-
-func (*sent) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
-func (s *sent) AfterQuery(_ context.Context, e *bun.QueryEvent)                  { s.query = e.Query }
 
 // TestAnOriginIsFoundByIndexAmongManyEvents: of 5000 events few come from an
 // address, and one from a request.
@@ -39,7 +31,7 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 		if _, err := db.Writer().ExecContext(t.Context(), "ANALYZE"); err != nil {
 			t.Fatal(err)
 		}
-		var hook sent
+		var hook statements.Log
 		read := db.Reader().WithQueryHook(&hook)
 		for index, tc := range map[string]struct {
 			q    outboxdb.Query
@@ -52,11 +44,13 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 			if err != nil || len(page.Events) != tc.want {
 				t.Fatalf("%d events, want %d; %v", len(page.Events), tc.want, err)
 			}
+			sent, _ := hook.Take()
+			query := sent[len(sent)-1]
 			explain := "EXPLAIN QUERY PLAN "
 			if db.Dialect() == sqlstore.Postgres {
 				explain = "EXPLAIN "
 			}
-			rows, err := db.Read().QueryContext(t.Context(), explain+hook.query)
+			rows, err := db.Read().QueryContext(t.Context(), explain+query)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +73,7 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(plan.String(), index) {
-				t.Errorf("%s\nis carried out by\n%s", hook.query, plan.String())
+				t.Errorf("%s\nis carried out by\n%s", query, plan.String())
 			}
 		}
 	})

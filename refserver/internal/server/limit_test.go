@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/redistest"
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -97,18 +98,17 @@ func TestACheckoutOverTheLimitCostsNoQuery(t *testing.T) {
 	t.Parallel()
 	b := open(t, "THROTTLING_MAX_RPS=1")
 	somebody := b.signIn()
-	c := &statements{}
-	b.DB.AddQueryHook(c)
+	c := statements.Watch(b.DB)
 	somebody.form("/add_to_cart", url.Values{"product_id": {"2"}}).want(t, http.StatusOK)
-	c.sent, c.commits = nil, 0
+	c.Take()
 	for range 5 { // the first takes the burst, and its session is remembered
-		c.want(t, "before", 0, 0)
+		c.Want(t, "before", 0, 0)
 		if a := somebody.form("/checkout", cash); a.status == http.StatusTooManyRequests {
 			a.want(t, http.StatusTooManyRequests, "System is busy")
-			c.want(t, "a checkout over the limit", 0, 0)
+			c.Want(t, "a checkout over the limit", 0, 0)
 			return
 		}
-		c.sent, c.commits = nil, 0
+		c.Take()
 	}
 	t.Error("no checkout was over the limit of one a second")
 }

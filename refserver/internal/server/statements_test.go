@@ -1,56 +1,13 @@
 package server_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
 	"testing"
 
-	"github.com/uptrace/bun"
+	"github.com/returnkit/returnkit/internal/statements"
 )
-
-// statements counts what the database is sent, commits apart.
-type statements struct {
-	mu      sync.Mutex
-	sent    []string
-	commits int
-}
-
-func (c *statements) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
-
-func (c *statements) AfterQuery(_ context.Context, e *bun.QueryEvent) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch e.Query {
-	case "COMMIT":
-		c.commits++
-	case "BEGIN", "ROLLBACK":
-	default:
-		c.sent = append(c.sent, e.Query)
-	}
-}
-
-// want checks the counts since the last call, and begins again.
-func (c *statements) want(t *testing.T, what string, sent, commits int) {
-	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.sent) != sent || c.commits != commits {
-		t.Errorf(
-			"%s: %d statements and %d commits, want %d and %d:\n%s",
-			what,
-			len(c.sent),
-			c.commits,
-			sent,
-			commits,
-			strings.Join(c.sent, "\n"),
-		)
-	}
-	c.sent, c.commits = nil, 0
-}
 
 // TestStatementsPerRequest holds what each step of buying costs over HTTP, the
 // session and the page included, and that it costs the same for much as for
@@ -60,8 +17,7 @@ func TestStatementsPerRequest(t *testing.T) {
 		b := open(t, settings...)
 		b.customer("ada")
 		ada := b.signInAs("ada", "correct horse")
-		c := &statements{}
-		b.DB.AddQueryHook(c)
+		c := statements.Watch(b.DB)
 		fill := func(products int) {
 			t.Helper()
 			for id := 1; id <= products; id++ {
@@ -72,7 +28,7 @@ func TestStatementsPerRequest(t *testing.T) {
 				if id == 1 {
 					limit = 5
 				}
-				c.want(t, fmt.Sprintf("add to a cart of %d products", id-1), limit, 1)
+				c.Want(t, fmt.Sprintf("add to a cart of %d products", id-1), limit, 1)
 			}
 		}
 		cash := url.Values{"payment_method": {"Cash"}}
@@ -86,19 +42,19 @@ func TestStatementsPerRequest(t *testing.T) {
 			fill(products)
 			ada.get("/").want(t, http.StatusOK)
 			// The session, the products, the cart and its items, and the store credit that could pay it.
-			c.want(t, "storefront with a cart", 6, 0)
+			c.Want(t, "storefront with a cart", 6, 0)
 			ada.form("/checkout", cash).want(t, http.StatusOK, "Receipt")
 			// The session, the terms in force, and 8 to place the order.
-			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)
+			c.Want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)
 			ada.get("/order-history").want(t, http.StatusOK)
 			// The session, the page, its count, the names, and the cart that the header counts.
-			c.want(t, "order history", 6, 0)
+			c.Want(t, "order history", 6, 0)
 			fill(products)
 			ada.form("/checkout", card).want(t, http.StatusOK, "Receipt")
 			// Of it 6 before the provider is asked, and 6 after it has answered.
-			c.want(t, fmt.Sprintf("checkout of %d products, card", products), 22, 3)
+			c.Want(t, fmt.Sprintf("checkout of %d products, card", products), 22, 3)
 		}
 		ada.form("/checkout", cash).want(t, http.StatusBadRequest)
-		c.want(t, "checkout of an empty cart", 5, 1)
+		c.Want(t, "checkout of an empty cart", 5, 1)
 	})
 }
