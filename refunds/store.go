@@ -207,7 +207,8 @@ func (s OpenState) refund(paymentID string) *Refund {
 	return nil
 }
 
-// PaymentState is what is known of a payment when a refund of it is decided.
+// PaymentState is what is known of a payment when a refund of it is decided. StateOf makes
+// it of all refunds of an order.
 type PaymentState struct {
 	Balance Balance
 	// Refunded is by order line id, over all refunds of the order but those of the
@@ -263,8 +264,7 @@ type CreditEntry struct {
 type Query struct {
 	OrderID string
 	Status  []Status
-	// NeedsReview selects those with Work.NeedsReview, and those that failed while another
-	// refund of their reference counts (Status.CountsAgainstCaptured).
+	// NeedsReview selects those with Work.NeedsReview, and parts that are still Owed.
 	NeedsReview bool
 	From, To    time.Time // CreatedAt in [From, To)
 	Page        int       // 1 is the first; 0 means 1

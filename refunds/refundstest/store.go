@@ -226,49 +226,16 @@ func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
 
 // book is what a decision about the reference stands on, of one payment.
 func (s *Store) book(r refunds.OpenRequest) refunds.PaymentState {
-	state := refunds.PaymentState{Balance: s.balance(r), Refunded: map[string]refunds.Refunded{}}
-	for _, id := range s.byOrder[r.OrderID] {
-		other := s.refunds[id]
-		if other.ClientReference == r.ClientReference ||
-			!other.Status.CountsAgainstCaptured() && !s.owedBeside(other) {
-			continue
-		}
-		if other.PaymentID == r.PaymentID {
-			state.Carried += other.Quote.Carried
-			if !other.Status.CountsAgainstCaptured() {
-				state.Owed += other.Amount()
-			}
-		}
-		for _, l := range other.Quote.Lines {
-			g := state.Refunded[l.OrderLineID]
-			g.Units += l.Units
-			g.Components = g.Components.Add(l.Refunded)
-			state.Refunded[l.OrderLineID] = g
-		}
-	}
-	return state
+	return refunds.StateOf(r, s.balance(r), s.ofOrder(r.OrderID))
 }
 
-// owedBeside reports whether the refund is a part that failed, or was taken back and
-// not replaced, while another of its reference stands.
-func (s *Store) owedBeside(r refunds.Refund) bool {
-	if r.Status.CountsAgainstCaptured() || !r.Quote.Part() {
-		return false
+// ofOrder are the order's refunds as they are kept, oldest first.
+func (s *Store) ofOrder(id string) []refunds.Refund {
+	var all []refunds.Refund
+	for _, id := range s.byOrder[id] {
+		all = append(all, s.refunds[id])
 	}
-	live, whole, stands := int64(0), int64(0), false
-	for _, other := range s.current(r.ClientReference) {
-		if other.PaymentID == r.PaymentID && other.ID != r.ID {
-			return false // replaced
-		}
-		if other.Status != refunds.StatusReversed {
-			w := max(other.Quote.Whole, other.Amount())
-			if live += other.Amount(); whole == 0 || w < whole {
-				whole = w
-			}
-		}
-		stands = stands || other.Status.CountsAgainstCaptured()
-	}
-	return stands && (r.Status == refunds.StatusFailed || live < whole)
+	return all
 }
 
 // standing are the refunds of the reference that are not reversed.

@@ -70,7 +70,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		switch {
 		case q.OrderID != "" && r.OrderID != q.OrderID,
 			len(q.Status) > 0 && !slices.Contains(q.Status, r.Status),
-			q.NeedsReview && !r.Work.NeedsReview && !s.owedBeside(r),
+			q.NeedsReview && !r.Work.NeedsReview && !refunds.Owed(r, s.ofOrder(r.OrderID)),
 			!q.From.IsZero() && r.CreatedAt.Before(q.From),
 			!q.To.IsZero() && !r.CreatedAt.Before(q.To):
 			continue
