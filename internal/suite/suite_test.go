@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ var wrong = []struct {
 
 func TestWrong(t *testing.T) {
 	for _, w := range wrong {
-		if w.name != UnderTest() {
+		if w.name != os.Getenv(mutantKey) {
 			continue
 		}
 		Run(t, []Promise[*T]{{"1. It works.", []Case[*T]{{"case", w.run}}}}, Options[*T]{
@@ -48,9 +49,8 @@ func TestWhateverGoesWrongIsAFailureOfItsCase(t *testing.T) {
 	for _, w := range wrong {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			m := Mutant{Name: w.name, Breaks: 1}
-			out := said(t, "^TestWrong$", m)
-			for _, line := range judged(m, out) {
+			out := said(t, "^TestWrong$", w.name)
+			for _, line := range judged(1, out) {
 				t.Error(line)
 			}
 			for _, want := range w.says {
@@ -63,7 +63,6 @@ func TestWhateverGoesWrongIsAFailureOfItsCase(t *testing.T) {
 }
 
 func TestMutantsAreJudged(t *testing.T) {
-	m := Mutant{Name: "m", Breaks: 2}
 	for _, c := range []struct{ name, out, want string }{
 		{"one that passes", "", "it is not caught"},
 		{"one that stops the suite", "--- FAIL: TestX/2._It/a\npanic: no\n", "it stops the suite"},
@@ -72,12 +71,12 @@ func TestMutantsAreJudged(t *testing.T) {
 			"51 lines, more than a screen"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := judged(m, c.out); len(got) != 1 || !strings.Contains(got[0], c.want) {
+			if got := judged(2, c.out); len(got) != 1 || !strings.Contains(got[0], c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
-	if got := judged(m, "        --- FAIL: TestX/2._It/a (0.00s)\n"); len(got) != 0 {
+	if got := judged(2, "        --- FAIL: TestX/2._It/a (0.00s)\n"); len(got) != 0 {
 		t.Errorf("one that is caught: %q", got)
 	}
 }

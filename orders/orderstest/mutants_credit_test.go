@@ -57,11 +57,7 @@ func (l *ledger) moves(m purchase.CreditMove) bool {
 	return true
 }
 
-type creditMutant struct {
-	breaks int
-	name   string
-	make   func(l *ledger, h *hooked)
-}
+type creditMutant suite.Mutant[func(l *ledger, h *hooked)]
 
 func creditMutants() []creditMutant {
 	return []creditMutant{
@@ -119,7 +115,7 @@ func creditMutants() []creditMutant {
 		{4, "it decides before it locks", func(l *ledger, h *hooked) {
 			h.place = func(ctx context.Context, r orders.PlaceRequest, decide deciding) (orders.Order, bool, error) {
 				have := map[money.Currency]int64{"USD": l.balance(r.CustomerID)}
-				pause()
+				suite.Pause()
 				return h.Store.Place(ctx, r, func(p orders.Placement) (*orders.Order, error) {
 					p.Credit = have
 					return decide(p)
@@ -131,7 +127,7 @@ func creditMutants() []creditMutant {
 			h.place = func(ctx context.Context, r orders.PlaceRequest, decide deciding) (orders.Order, bool, error) {
 				defer spending.Add(-1)
 				busy := spending.Add(1) > 1
-				if pause(); busy {
+				if suite.Pause(); busy {
 					return orders.Order{}, false, errors.New("database is locked")
 				}
 				return h.Store.Place(ctx, r, decide)
@@ -148,19 +144,13 @@ func (l *ledger) take(o orders.Order, times int64) {
 }
 
 func TestCreditMutants(t *testing.T) {
-	var all []suite.Mutant
-	for _, m := range creditMutants() {
-		all = append(all, suite.Mutant{Name: m.name, Breaks: m.breaks})
-	}
-	suite.Mutants(t, "TestCreditMutant", len(creditPromises), all)
+	suite.Mutants(t, "TestCreditMutant", len(creditPromises), creditMutants())
 }
 
 // TestCreditMutant is the suite on the mutant of this process.
 func TestCreditMutant(t *testing.T) {
-	for _, m := range creditMutants() {
-		if m.name == suite.UnderTest() {
-			TestCredit(t, func(*testing.T) CreditStore { return creditStore(m.make) })
-		}
+	if make, ok := suite.UnderTest(creditMutants()); ok {
+		TestCredit(t, func(*testing.T) CreditStore { return creditStore(make) })
 	}
 }
 

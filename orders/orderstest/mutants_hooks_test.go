@@ -4,9 +4,9 @@ package orderstest
 
 import (
 	"context"
-	"runtime"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -178,13 +178,6 @@ func (h *hooked) ExpireReservations(ctx context.Context, s event.Stamp, limit in
 	return h.Store.ExpireReservations(ctx, s, limit)
 }
 
-// pause lets others run.
-func pause() {
-	for range 20 {
-		runtime.Gosched()
-	}
-}
-
 // locked runs f on what the store keeps.
 func (h *hooked) locked(f func()) {
 	h.mu.Lock()
@@ -208,24 +201,12 @@ func (h *hooked) counted(id string, sold, held int) {
 
 // readsProduct spoils what Product reads.
 func (h *hooked) readsProduct(spoil func(p *orders.Product)) {
-	h.product = func(ctx context.Context, id int64) (orders.Product, error) {
-		p, err := h.Store.Product(ctx, id)
-		if err == nil {
-			spoil(&p)
-		}
-		return p, err
-	}
+	h.product = suite.Spoiled(h.Store.Product, spoil)
 }
 
 // reads spoils what Order reads.
 func (h *hooked) reads(spoil func(o *orders.Order)) {
-	h.order = func(ctx context.Context, id string) (orders.Order, error) {
-		o, err := h.Store.Order(ctx, id)
-		if err == nil {
-			spoil(&o)
-		}
-		return o, err
-	}
+	h.order = suite.Spoiled(h.Store.Order, spoil)
 }
 
 // placed runs f after each order that is placed.
@@ -322,7 +303,7 @@ func (h *hooked) placeUnlocked(
 	if err != nil {
 		return orders.Order{}, false, err
 	}
-	pause()
+	suite.Pause()
 	return h.Store.Place(ctx, r, func(orders.Placement) (*orders.Order, error) { return o, nil })
 }
 
@@ -335,7 +316,7 @@ func (h *hooked) updateUnlocked(ctx context.Context, id string, change changing)
 	if err := change(&o); err != nil {
 		return orders.Order{}, err
 	}
-	pause()
+	suite.Pause()
 	return h.Store.Update(ctx, id, func(now *orders.Order) error {
 		*now = o
 		return nil
@@ -356,7 +337,7 @@ func (h *hooked) overwrites(ctx context.Context, id string, change changing) (or
 	if err != nil {
 		return orders.Order{}, err
 	}
-	pause()
+	suite.Pause()
 	h.locked(func() {
 		h.Store.orders[id] = c.After
 		h.Store.events[id] = append(h.Store.events[id], c.Events...)

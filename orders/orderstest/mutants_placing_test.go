@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -104,7 +105,7 @@ func cartMutants() []storeMutant {
 				if err := change(&c, all); err != nil {
 					return orders.Cart{}, err
 				}
-				pause()
+				suite.Pause()
 				return h.Store.UpdateCart(ctx, who, id, nil, func(now *orders.Cart, _ map[int64]orders.Product) error {
 					now.Items, now.UpdatedAt = c.Items, c.UpdatedAt
 					return nil
@@ -142,7 +143,7 @@ func cartMutants() []storeMutant {
 		{7, "it empties the cart after the order", func(h *hooked) {
 			h.place = func(ctx context.Context, r orders.PlaceRequest, decide deciding) (orders.Order, bool, error) {
 				o, placed, err := h.Store.Place(ctx, r, decide)
-				if pause(); placed {
+				if suite.Pause(); placed {
 					h.locked(func() { delete(h.open, r.CustomerID) })
 				}
 				return o, placed, err

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -193,7 +194,7 @@ func (h *hooked) claimUnlocked(
 		}
 	})
 	found, err := other.Claim(ctx, now, d, token, limit)
-	pause()
+	suite.Pause()
 	h.locked(func() {
 		for _, o := range found {
 			h.Store.orders[o.ID] = o.Clone()
@@ -281,22 +282,10 @@ func (h *hooked) orderedBy(who string) string {
 func missingMutants() []storeMutant {
 	return []storeMutant{
 		{22, "it finds an empty order", func(h *hooked) {
-			h.order = func(ctx context.Context, id string) (orders.Order, error) {
-				o, err := h.Store.Order(ctx, id)
-				if errors.Is(err, orders.ErrNotFound) {
-					err = nil
-				}
-				return o, err
-			}
+			h.order = suite.Forgiving(h.Store.Order, orders.ErrNotFound)
 		}},
 		{22, "it finds no events of nothing", func(h *hooked) {
-			h.history = func(ctx context.Context, id string) ([]event.Event, error) {
-				all, err := h.Store.Events(ctx, id)
-				if errors.Is(err, orders.ErrNotFound) {
-					err = nil
-				}
-				return all, err
-			}
+			h.history = suite.Forgiving(h.Store.Events, orders.ErrNotFound)
 		}},
 		{22, "it panics for an empty id", func(h *hooked) {
 			h.order = func(ctx context.Context, id string) (orders.Order, error) {
@@ -316,13 +305,7 @@ func missingMutants() []storeMutant {
 			}
 		}},
 		{22, "it finds an empty reservation", func(h *hooked) {
-			h.reservation = func(ctx context.Context, id string) (orders.Reservation, error) {
-				r, err := h.Store.Reservation(ctx, id)
-				if errors.Is(err, orders.ErrNotFound) {
-					err = nil
-				}
-				return r, err
-			}
+			h.reservation = suite.Forgiving(h.Store.Reservation, orders.ErrNotFound)
 		}},
 		{22, "it has an error of its own for a flash sale that is not there", func(h *hooked) {
 			h.sale = func(ctx context.Context, id string) (orders.FlashSale, error) {
@@ -344,9 +327,7 @@ func edgeMutants() []storeMutant {
 			}
 		}},
 		{23, "it reads in a context that has ended", func(h *hooked) {
-			h.order = func(ctx context.Context, id string) (orders.Order, error) {
-				return h.Store.Order(context.WithoutCancel(ctx), id)
-			}
+			h.order = suite.Detached(h.Store.Order)
 		}},
 		{23, "it updates in a context that has ended", func(h *hooked) {
 			h.update = func(ctx context.Context, id string, change changing) (orders.Order, error) {

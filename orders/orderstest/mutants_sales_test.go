@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -60,7 +61,7 @@ func saleMutants() []storeMutant {
 				if err := f.CheckOverlap(all); err != nil {
 					return orders.FlashSale{}, err
 				}
-				pause()
+				suite.Pause()
 				return h.createUnchecked(ctx, f)
 			}
 		}},

@@ -12,26 +12,16 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-type storeMutant struct {
-	breaks int
-	name   string
-	make   func(h *hooked)
-}
+type storeMutant suite.Mutant[func(h *hooked)]
 
 func TestStoreMutants(t *testing.T) {
-	var all []suite.Mutant
-	for _, m := range storeMutants() {
-		all = append(all, suite.Mutant{Name: m.name, Breaks: m.breaks})
-	}
-	suite.Mutants(t, "TestStoreMutant", len(storePromises), all)
+	suite.Mutants(t, "TestStoreMutant", len(storePromises), storeMutants())
 }
 
 // TestStoreMutant is the suite on the mutant of this process.
 func TestStoreMutant(t *testing.T) {
-	for _, m := range storeMutants() {
-		if m.name == suite.UnderTest() {
-			TestStore(t, func(*testing.T) orders.Store { return mutant(m.make) })
-		}
+	if make, ok := suite.UnderTest(storeMutants()); ok {
+		TestStore(t, func(*testing.T) orders.Store { return mutant(make) })
 	}
 }
 
@@ -73,7 +63,7 @@ var races = []storeMutant{
 				return false, ctx.Err()
 			}
 			go func() {
-				pause()
+				suite.Pause()
 				h.locked(func() { h.stocked(r.ProductID, r.Quantity) })
 			}()
 			return true, nil
@@ -82,7 +72,7 @@ var races = []storeMutant{
 	{0, "it gives back the units of a cancellation that is cut off twice", func(h *hooked) {
 		h.update = func(ctx context.Context, id string, change changing) (orders.Order, error) {
 			o, err := h.Store.Update(ctx, id, change)
-			if pause(); err == nil && ctx.Err() != nil {
+			if suite.Pause(); err == nil && ctx.Err() != nil {
 				h.locked(func() { h.stocked(o.Lines[0].ProductID, o.Lines[0].Quantity) })
 			}
 			return o, err
@@ -97,7 +87,7 @@ var races = []storeMutant{
 				}
 				return o, err
 			})
-			if pause(); placed {
+			if suite.Pause(); placed {
 				h.locked(func() { h.stocked(o.Lines[0].ProductID, -o.Lines[0].Quantity) })
 			}
 			return o, placed, err
@@ -106,19 +96,13 @@ var races = []storeMutant{
 }
 
 func TestLinearizableMutants(t *testing.T) {
-	var names []string
-	for _, r := range races {
-		names = append(names, r.name)
-	}
-	suite.Races(t, "TestLinearizableMutant", names)
+	suite.Races(t, "TestLinearizableMutant", races)
 }
 
 // TestLinearizableMutant is the suite on the store of this process.
 func TestLinearizableMutant(t *testing.T) {
-	for _, r := range races {
-		if r.name == suite.UnderTest() {
-			TestLinearizable(t, func(*testing.T) orders.Store { return mutant(r.make) }, 2000)
-		}
+	if make, ok := suite.UnderTest(races); ok {
+		TestLinearizable(t, func(*testing.T) orders.Store { return mutant(make) }, 2000)
 	}
 }
 
@@ -135,7 +119,7 @@ func (h *hooked) saveUnlocked(ctx context.Context, id int64, s event.Stamp, chan
 	if err := change(&p); err != nil {
 		return orders.Product{}, err
 	}
-	pause()
+	suite.Pause()
 	return h.Store.SaveProduct(ctx, id, s, func(now *orders.Product) error {
 		*now = p
 		return nil
@@ -148,7 +132,7 @@ func (h *hooked) restockUnlocked(ctx context.Context, r orders.Restock, s event.
 	if h.locked(func() { used = h.refs[r.Ref] }); used {
 		return false, nil
 	}
-	pause()
+	suite.Pause()
 	ref := r.Ref
 	r.Ref = newID()
 	did, err := h.Store.Restock(ctx, r, s)

@@ -67,30 +67,20 @@ func says(from, to payment.Outcome) func(payment.RefundRequest, *payment.Result)
 	}
 }
 
-type gatewayMutant struct {
-	breaks int
-	name   string
-	make   func(b *bent)
-}
+type gatewayMutant suite.Mutant[func(b *bent)]
 
 func TestGatewayMutants(t *testing.T) {
-	var all []suite.Mutant
-	for _, m := range gatewayMutants() {
-		all = append(all, suite.Mutant{Name: m.name, Breaks: m.breaks})
-	}
-	suite.Mutants(t, "TestGatewayMutant", len(gatewayPromises), all)
+	suite.Mutants(t, "TestGatewayMutant", len(gatewayPromises), gatewayMutants())
 }
 
 // TestGatewayMutant is the suite on the mutant of this process.
 func TestGatewayMutant(t *testing.T) {
-	for _, m := range gatewayMutants() {
-		if m.name == suite.UnderTest() {
-			TestGateway(t, func(*testing.T) Sandbox {
-				b := &bent{Gateway: &Gateway{}}
-				m.make(b)
-				return sandboxOf(b.Gateway, b)
-			})
-		}
+	if make, ok := suite.UnderTest(gatewayMutants()); ok {
+		TestGateway(t, func(*testing.T) Sandbox {
+			b := &bent{Gateway: &Gateway{}}
+			make(b)
+			return sandboxOf(b.Gateway, b)
+		})
 	}
 }
 
@@ -122,7 +112,7 @@ func payingMutants() []gatewayMutant {
 				if a := b.Gateway.FindRefund(ctx, r); a.Outcome != payment.OutcomeAbsent {
 					return a
 				}
-				pause()
+				suite.Pause()
 				r.Key += newID()
 				return b.Gateway.CreateRefund(ctx, r)
 			}

@@ -4,9 +4,9 @@ package refundstest
 
 import (
 	"context"
-	"runtime"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -231,13 +231,6 @@ func (h *hooked) CreditBalance(ctx context.Context, customer string, c money.Cur
 
 // The windows of a store that checks before it acts.
 
-// pause lets others run.
-func pause() {
-	for range 20 {
-		runtime.Gosched()
-	}
-}
-
 // standingOne is a refund of the reference that is not reversed, as it is now.
 func (h *hooked) standingOne(reference string) (refunds.Refund, bool) {
 	h.mu.Lock()
@@ -262,7 +255,7 @@ func (h *hooked) openUnlocked(ctx context.Context, r refunds.OpenRequest, decide
 	if err != nil {
 		return refunds.Refund{}, err
 	}
-	pause()
+	suite.Pause()
 	return h.opens(ctx, r, func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error) { return c, nil })
 }
 
@@ -280,7 +273,7 @@ func (h *hooked) updateUnlocked(ctx context.Context, id string, change changing)
 	if err != nil {
 		return before, err
 	}
-	pause()
+	suite.Pause()
 	return h.Store.Update(ctx, id, func(refunds.Balance, refunds.Refund) (refunds.Change, error) { return c, nil })
 }
 
@@ -299,7 +292,7 @@ func (h *hooked) claimUnlocked(
 			due = append(due, r)
 		}
 	}
-	pause()
+	suite.Pause()
 	for i := range due {
 		due[i].Lease(token, now.Add(lease))
 		h.mu.Lock()
@@ -318,7 +311,7 @@ func (h *hooked) creditUnlocked(ctx context.Context, e refunds.CreditEntry) (boo
 	if sum+e.Amount < 0 {
 		return false, &refunds.Error{Code: refunds.CodeCreditTooLow}
 	}
-	pause()
+	suite.Pause()
 	return h.creditUnchecked(e), nil
 }
 

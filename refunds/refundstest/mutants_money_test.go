@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -187,7 +188,7 @@ func moneyMutants() []storeMutant {
 				if err != nil {
 					return refunds.Sweep{}, err
 				}
-				pause()
+				suite.Pause()
 				return h.Store.UpdateSweep(ctx, func(refunds.Sweep) (refunds.Sweep, error) { return w, nil })
 			}
 		}},

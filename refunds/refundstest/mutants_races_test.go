@@ -13,14 +13,11 @@ import (
 
 // races are stores that check before they act, or read what they should not yet, or
 // no longer.
-var races = []struct {
-	name string
-	make func(h *hooked)
-}{
-	{"it opens what it decided before it locks", func(h *hooked) { h.open = h.openUnlocked }},
-	{"it updates what it read before it locks", func(h *hooked) { h.update = h.updateUnlocked }},
-	{"it spends what it read before it locks", func(h *hooked) { h.credits = h.creditUnlocked }},
-	{"it reads a balance from a cache", func(h *hooked) {
+var races = []storeMutant{
+	{0, "it opens what it decided before it locks", func(h *hooked) { h.open = h.openUnlocked }},
+	{0, "it updates what it read before it locks", func(h *hooked) { h.update = h.updateUnlocked }},
+	{0, "it spends what it read before it locks", func(h *hooked) { h.credits = h.creditUnlocked }},
+	{0, "it reads a balance from a cache", func(h *hooked) {
 		var mu sync.Mutex
 		cache := map[string]refunds.PaymentState{}
 		h.state = func(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
@@ -36,7 +33,7 @@ var races = []struct {
 			return s, err
 		}
 	}},
-	{"it grants before it remembers the ref", func(h *hooked) {
+	{0, "it grants before it remembers the ref", func(h *hooked) {
 		h.credits = func(ctx context.Context, e refunds.CreditEntry) (bool, error) {
 			h.mu.Lock()
 			used := h.refs[e.Ref]
@@ -44,7 +41,7 @@ var races = []struct {
 			if used {
 				return false, nil
 			}
-			pause()
+			suite.Pause()
 			ref := e.Ref
 			e.Ref = newID()
 			did, err := h.Store.Credit(ctx, e)
@@ -54,7 +51,7 @@ var races = []struct {
 			return did, err
 		}
 	}},
-	{"it saves a change after it returns", func(h *hooked) {
+	{0, "it saves a change after it returns", func(h *hooked) {
 		h.credits = func(ctx context.Context, e refunds.CreditEntry) (bool, error) {
 			h.mu.Lock()
 			used, sum := h.refs[e.Ref], h.creditBalance(e.CustomerID, e.Currency)
@@ -63,29 +60,29 @@ var races = []struct {
 				return h.Store.Credit(ctx, e)
 			}
 			go func() {
-				pause()
+				suite.Pause()
 				_, _ = h.Store.Credit(context.WithoutCancel(ctx), e) // the mistake
 			}()
 			return true, nil
 		}
 	}},
-	{"it repeats what was cut off", func(h *hooked) {
+	{0, "it repeats what was cut off", func(h *hooked) {
 		h.credits = func(ctx context.Context, e refunds.CreditEntry) (bool, error) {
 			did, err := h.Store.Credit(ctx, e)
-			if pause(); did && ctx.Err() != nil {
+			if suite.Pause(); did && ctx.Err() != nil {
 				e.Ref = newID()
 				return h.Store.Credit(context.WithoutCancel(ctx), e)
 			}
 			return did, err
 		}
 	}},
-	{"it reads half of a change", func(h *hooked) {
+	{0, "it reads half of a change", func(h *hooked) {
 		h.state = func(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
 			first, err := h.Store.PaymentState(ctx, r)
 			if err != nil {
 				return first, err
 			}
-			pause()
+			suite.Pause()
 			s, err := h.Store.PaymentState(ctx, r)
 			s.Balance.Reserved = first.Balance.Reserved
 			return s, err
@@ -94,22 +91,12 @@ var races = []struct {
 }
 
 func TestLinearizableMutants(t *testing.T) {
-	var names []string
-	for _, r := range races {
-		names = append(names, r.name)
-	}
-	suite.Races(t, "TestLinearizableMutant", names)
+	suite.Races(t, "TestLinearizableMutant", races)
 }
 
 // TestLinearizableMutant is the suite on the store of this process.
 func TestLinearizableMutant(t *testing.T) {
-	for _, r := range races {
-		if r.name == suite.UnderTest() {
-			TestLinearizable(t, func(*testing.T) refunds.Store {
-				h := &hooked{Store: NewStore()}
-				r.make(h)
-				return h
-			}, 2000)
-		}
+	if make, ok := suite.UnderTest(races); ok {
+		TestLinearizable(t, func(*testing.T) refunds.Store { return mutant(make) }, 2000)
 	}
 }

@@ -12,38 +12,29 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/suite"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // storeMutant is a store that breaks one promise.
-type storeMutant struct {
-	breaks int
-	name   string
-	make   func(h *hooked)
-}
+type storeMutant suite.Mutant[func(h *hooked)]
 
 func TestStoreMutants(t *testing.T) {
-	var all []suite.Mutant
-	for _, m := range storeMutants() {
-		all = append(all, suite.Mutant{Name: m.name, Breaks: m.breaks})
-	}
-	suite.Mutants(t, "TestStoreMutant", len(storePromises), all)
+	suite.Mutants(t, "TestStoreMutant", len(storePromises), storeMutants())
 }
 
 // TestStoreMutant is the suite on the mutant of this process.
 func TestStoreMutant(t *testing.T) {
-	for _, m := range storeMutants() {
-		if m.name == suite.UnderTest() {
-			TestStore(t, func(*testing.T) refunds.Store {
-				h := &hooked{Store: NewStore()}
-				m.make(h)
-				return h
-			})
-		}
+	if make, ok := suite.UnderTest(storeMutants()); ok {
+		TestStore(t, func(*testing.T) refunds.Store { return mutant(make) })
 	}
+}
+
+func mutant(make func(h *hooked)) refunds.Store {
+	h := &hooked{Store: NewStore()}
+	make(h)
+	return h
 }
 
 func storeMutants() []storeMutant {
@@ -171,7 +162,7 @@ func openingMutants() []storeMutant {
 				if !h.mu.TryLock() {
 					return refunds.Refund{}, errors.New("the store is locked")
 				}
-				pause()
+				suite.Pause()
 				h.mu.Unlock()
 				return h.opens(ctx, r, decide)
 			}
@@ -342,22 +333,10 @@ func ledgerMutants() []storeMutant {
 func edgeMutants() []storeMutant {
 	return []storeMutant{
 		{23, "it finds an empty refund", func(h *hooked) {
-			h.refund = func(ctx context.Context, id string) (refunds.Refund, error) {
-				r, err := h.Store.Refund(ctx, id)
-				if errors.Is(err, refunds.ErrNotFound) {
-					err = nil
-				}
-				return r, err
-			}
+			h.refund = suite.Forgiving(h.Store.Refund, refunds.ErrNotFound)
 		}},
 		{23, "it finds no events of nothing", func(h *hooked) {
-			h.history = func(ctx context.Context, id string) ([]event.Event, error) {
-				all, err := h.Store.Events(ctx, id)
-				if errors.Is(err, refunds.ErrNotFound) {
-					err = nil
-				}
-				return all, err
-			}
+			h.history = suite.Forgiving(h.Store.Events, refunds.ErrNotFound)
 		}},
 		{23, "it panics for an odd id", func(h *hooked) {
 			h.byProviderID = func(ctx context.Context, id string) (refunds.Refund, error) {
@@ -373,9 +352,7 @@ func edgeMutants() []storeMutant {
 			}
 		}},
 		{24, "it reads in a context that has ended", func(h *hooked) {
-			h.refund = func(ctx context.Context, id string) (refunds.Refund, error) {
-				return h.Store.Refund(context.WithoutCancel(ctx), id)
-			}
+			h.refund = suite.Detached(h.Store.Refund)
 		}},
 		{24, "it claims in a context that has ended", func(h *hooked) {
 			h.claim = func(

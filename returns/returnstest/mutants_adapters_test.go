@@ -18,28 +18,7 @@ import (
 )
 
 // named are mutants of anything that is made by an M.
-type named[M any] struct {
-	breaks int
-	name   string
-	make   M
-}
-
-func mutantsOf[M any](all []named[M]) (list []suite.Mutant) {
-	for _, m := range all {
-		list = append(list, suite.Mutant{Name: m.name, Breaks: m.breaks})
-	}
-	return list
-}
-
-// underTest is the mutant of this process.
-func underTest[M any](all []named[M]) (m M, ok bool) {
-	for _, m := range all {
-		if m.name == suite.UnderTest() {
-			return m.make, true
-		}
-	}
-	return m, false
-}
+type named[M any] suite.Mutant[M]
 
 // somePurchase is an order that was completed and paid.
 func somePurchase() purchase.Purchase {
@@ -78,12 +57,12 @@ func (s shop) Restock(ctx context.Context, r purchase.Restock, _ event.Actor) (b
 }
 
 func TestOrdersMutants(t *testing.T) {
-	suite.Mutants(t, "TestOrdersMutant", len(ordersPromises), mutantsOf(ordersMutants()))
+	suite.Mutants(t, "TestOrdersMutant", len(ordersPromises), ordersMutants())
 }
 
 // TestOrdersMutant is the suite on the mutant of this process.
 func TestOrdersMutant(t *testing.T) {
-	buy, ok := underTest(ordersMutants())
+	buy, ok := suite.UnderTest(ordersMutants())
 	if !ok {
 		return
 	}
@@ -96,12 +75,12 @@ func TestOrdersMutant(t *testing.T) {
 }
 
 func TestRestockerMutants(t *testing.T) {
-	suite.Mutants(t, "TestRestockerMutant", len(restockerPromises), mutantsOf(restockerMutants()))
+	suite.Mutants(t, "TestRestockerMutant", len(restockerPromises), restockerMutants())
 }
 
 // TestRestockerMutant is the suite on the mutant of this process.
 func TestRestockerMutant(t *testing.T) {
-	restock, ok := underTest(restockerMutants())
+	restock, ok := suite.UnderTest(restockerMutants())
 	if !ok {
 		return
 	}
@@ -236,7 +215,7 @@ func restockerMutants() []named[restocking] {
 			ctx context.Context, o *Orders, r purchase.Restock,
 		) (bool, error) {
 			was := o.Stock(r.ProductID)
-			pause()
+			suite.Pause()
 			did, err := by(ctx, o, r)
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -253,7 +232,7 @@ func restockerMutants() []named[restocking] {
 				o.mu.Lock()
 				o.restocked[r.Ref] = false
 				o.mu.Unlock()
-				pause()
+				suite.Pause()
 				o.mu.Lock()
 				o.restocked[r.Ref] = true
 				o.mu.Unlock()
@@ -318,7 +297,7 @@ func checkedFirst(ctx context.Context, o *Orders, r purchase.Restock) (bool, err
 	if done {
 		return false, nil
 	}
-	pause()
+	suite.Pause()
 	ref := r.Ref
 	r.Ref = newID()
 	did, err := by(ctx, o, r)

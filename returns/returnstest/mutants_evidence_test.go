@@ -54,12 +54,12 @@ func (a *album) List(ctx context.Context, prefix string, f func(path string) err
 }
 
 func TestEvidenceMutants(t *testing.T) {
-	suite.Mutants(t, "TestEvidenceMutant", len(evidencePromises), mutantsOf(evidenceMutants()))
+	suite.Mutants(t, "TestEvidenceMutant", len(evidencePromises), evidenceMutants())
 }
 
 // TestEvidenceMutant is the suite on the mutant of this process.
 func TestEvidenceMutant(t *testing.T) {
-	make, ok := underTest(evidenceMutants())
+	make, ok := suite.UnderTest(evidenceMutants())
 	if !ok {
 		return
 	}
@@ -151,7 +151,7 @@ func puttingMutants() []named[func(a *album)] {
 				if err := a.EvidenceStore.Put(ctx, path, data[:len(data)/2]); err != nil {
 					return err
 				}
-				pause()
+				suite.Pause()
 				a.mu.Lock()
 				defer a.mu.Unlock()
 				a.photos[path] = append(a.photos[path], data[len(data)/2:]...)
@@ -164,7 +164,7 @@ func puttingMutants() []named[func(a *album)] {
 				a.mu.Lock()
 				file = bytes.Clone(data)
 				a.mu.Unlock()
-				pause()
+				suite.Pause()
 				a.mu.Lock()
 				written := bytes.Clone(file)
 				file = nil
@@ -177,7 +177,7 @@ func puttingMutants() []named[func(a *album)] {
 				if !a.mu.TryLock() {
 					return errors.New("the store is busy")
 				}
-				pause()
+				suite.Pause()
 				a.mu.Unlock()
 				return a.EvidenceStore.Put(ctx, path, data)
 			}

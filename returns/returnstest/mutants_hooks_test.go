@@ -5,7 +5,6 @@ package returnstest
 import (
 	"context"
 	"errors"
-	"runtime"
 
 	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/event"
@@ -127,24 +126,12 @@ func (h *hooked) AllTerms(ctx context.Context) ([]returns.Terms, error) {
 
 // reads spoils what Return reads.
 func (h *hooked) reads(spoil func(r *returns.Return)) {
-	h.get = func(ctx context.Context, id string) (returns.Return, error) {
-		r, err := h.Store.Return(ctx, id)
-		if err == nil {
-			spoil(&r)
-		}
-		return r, err
-	}
+	h.get = suite.Spoiled(h.Store.Return, spoil)
 }
 
 // found spoils the terms that are found.
 func (h *hooked) found(spoil func(t *returns.Terms)) {
-	h.find = func(ctx context.Context, id string) (returns.Terms, error) {
-		t, err := h.Store.Terms(ctx, id)
-		if err == nil {
-			spoil(&t)
-		}
-		return t, err
-	}
+	h.find = suite.Spoiled(h.Store.Terms, spoil)
 }
 
 // throughFloat is what a float64 makes of n.
@@ -187,13 +174,6 @@ func (h *hooked) hides() {
 	}
 }
 
-// pause lets others run.
-func pause() {
-	for range 20 {
-		runtime.Gosched()
-	}
-}
-
 // createUnlocked decides on units that it read before the lock.
 func (h *hooked) createUnlocked(ctx context.Context, o purchase.Purchase, decide creating) (returns.Return, error) {
 	units := returns.Units{}
@@ -208,7 +188,7 @@ func (h *hooked) createUnlocked(ctx context.Context, o purchase.Purchase, decide
 	if err != nil {
 		return returns.Return{}, err
 	}
-	pause()
+	suite.Pause()
 	return h.Store.Create(ctx, o, func(returns.Units) (returns.Change, error) { return c, nil })
 }
 
@@ -225,6 +205,6 @@ func (h *hooked) updateUnlocked(ctx context.Context, id string, change changing)
 	if err != nil {
 		return before, err
 	}
-	pause()
+	suite.Pause()
 	return h.Store.Update(ctx, id, func(returns.Units, returns.Return) (returns.Change, error) { return c, nil })
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -32,7 +33,7 @@ func otherMutants() []storeMutant {
 				if err != nil || c.Empty() {
 					return before, err
 				}
-				pause()
+				suite.Pause()
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				h.Store.returns[id] = c.After

@@ -4,7 +4,6 @@ package returnstest
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -15,26 +14,16 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-type storeMutant struct {
-	breaks int
-	name   string
-	make   func(h *hooked)
-}
+type storeMutant suite.Mutant[func(h *hooked)]
 
 func TestStoreMutants(t *testing.T) {
-	var all []suite.Mutant
-	for _, m := range storeMutants() {
-		all = append(all, suite.Mutant{Name: m.name, Breaks: m.breaks})
-	}
-	suite.Mutants(t, "TestStoreMutant", len(storePromises), all)
+	suite.Mutants(t, "TestStoreMutant", len(storePromises), storeMutants())
 }
 
 // TestStoreMutant is the suite on the mutant of this process.
 func TestStoreMutant(t *testing.T) {
-	for _, m := range storeMutants() {
-		if m.name == suite.UnderTest() {
-			TestStore(t, func(*testing.T) returns.Store { return mutant(m.make) })
-		}
+	if make, ok := suite.UnderTest(storeMutants()); ok {
+		TestStore(t, func(*testing.T) returns.Store { return mutant(make) })
 	}
 }
 
@@ -50,19 +39,13 @@ var races = []storeMutant{
 }
 
 func TestLinearizableMutants(t *testing.T) {
-	var names []string
-	for _, r := range races {
-		names = append(names, r.name)
-	}
-	suite.Races(t, "TestLinearizableMutant", names)
+	suite.Races(t, "TestLinearizableMutant", races)
 }
 
 // TestLinearizableMutant is the suite on the store of this process.
 func TestLinearizableMutant(t *testing.T) {
-	for _, r := range races {
-		if r.name == suite.UnderTest() {
-			TestLinearizable(t, func(*testing.T) returns.Store { return mutant(r.make) }, 2000)
-		}
+	if make, ok := suite.UnderTest(races); ok {
+		TestLinearizable(t, func(*testing.T) returns.Store { return mutant(make) }, 2000)
 	}
 }
 
@@ -305,7 +288,7 @@ func readingMutants() []storeMutant {
 				if err != nil {
 					return t, err
 				}
-				pause()
+				suite.Pause()
 				published, err := h.Store.Publish(ctx, t)
 				published.Version = len(all) + 1
 				return published, err
@@ -317,22 +300,10 @@ func readingMutants() []storeMutant {
 func edgeMutants() []storeMutant {
 	return []storeMutant{
 		{12, "it finds an empty return", func(h *hooked) {
-			h.get = func(ctx context.Context, id string) (returns.Return, error) {
-				r, err := h.Store.Return(ctx, id)
-				if errors.Is(err, returns.ErrNotFound) {
-					err = nil
-				}
-				return r, err
-			}
+			h.get = suite.Forgiving(h.Store.Return, returns.ErrNotFound)
 		}},
 		{12, "it finds no events of nothing", func(h *hooked) {
-			h.history = func(ctx context.Context, id string) ([]event.Event, error) {
-				all, err := h.Store.Events(ctx, id)
-				if errors.Is(err, returns.ErrNotFound) {
-					err = nil
-				}
-				return all, err
-			}
+			h.history = suite.Forgiving(h.Store.Events, returns.ErrNotFound)
 		}},
 		{12, "it panics for an empty id", func(h *hooked) {
 			h.get = func(ctx context.Context, id string) (returns.Return, error) {
@@ -348,9 +319,7 @@ func edgeMutants() []storeMutant {
 			}
 		}},
 		{13, "it reads in a context that has ended", func(h *hooked) {
-			h.get = func(ctx context.Context, id string) (returns.Return, error) {
-				return h.Store.Return(context.WithoutCancel(ctx), id)
-			}
+			h.get = suite.Detached(h.Store.Return)
 		}},
 		{13, "it updates in a context that has ended", func(h *hooked) {
 			h.update = func(ctx context.Context, id string, change changing) (returns.Return, error) {

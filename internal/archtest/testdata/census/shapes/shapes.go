@@ -1,3 +1,4 @@
+// Package shapes has names and functions whose numbers are known.
 package shapes
 
 import "fmt"

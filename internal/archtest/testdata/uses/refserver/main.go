@@ -1,3 +1,4 @@
+// Command refserver is a user of shapes.
 package main
 
 import "github.com/returnkit/returnkit/shapes"

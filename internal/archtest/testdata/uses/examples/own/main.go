@@ -1,3 +1,4 @@
+// Command own is an example with a module of its own, which is not there.
 package main
 
 import (

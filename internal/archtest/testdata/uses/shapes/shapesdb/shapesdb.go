@@ -1,3 +1,4 @@
+// Package shapesdb is a store that needs names of shapes.
 package shapesdb
 
 import "github.com/returnkit/returnkit/shapes"

@@ -1,3 +1,4 @@
+// Package a repeats lines of itself.
 package a
 
 import "fmt"

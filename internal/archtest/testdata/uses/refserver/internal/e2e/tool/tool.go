@@ -1,3 +1,4 @@
+// Package tool is a tool of tests.
 package tool
 
 import "github.com/returnkit/returnkit/shapes"
