@@ -2,6 +2,7 @@ package refunds
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -96,11 +97,11 @@ type Store interface {
 	// reference, a manual one included.
 	ByProviderID(ctx context.Context, reference string) (Refund, error)
 	// PaymentState reads what Open would find, without a lock and without seeding: a
-	// preview, true at some instant. Ids that Open refuses as no text are ErrNotFound here.
+	// preview, true at some instant. What r.Check refuses is ErrNotFound here.
 	PaymentState(ctx context.Context, r OpenRequest) (PaymentState, error)
 	// CarriedRests returns the payments of which the refunds that are neither failed nor
 	// reversed carried more over than they paid of it, in order of PaymentID, those above
-	// after, up to limit.
+	// after, up to limit. None is above what is no text (purchase.CheckText).
 	CarriedRests(ctx context.Context, after string, limit int) ([]CarriedRest, error)
 	// ProviderAttempts returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
@@ -115,7 +116,8 @@ type Store interface {
 	// and returns the change. An empty change saves nothing.
 	//
 	// Two calls for one payment run one after the other, as with Open, Update and
-	// UpdatePayment. A payment of another order is CodeInvalid.
+	// UpdatePayment. A payment of another order is CodeInvalid, and so is a provider's id
+	// that is no text, as the field provider_id.
 	Book(
 		ctx context.Context, r OpenRequest, providerID string,
 		change func(Balance, *Outside, []Refund) (OutsideChange, error),
@@ -179,14 +181,25 @@ type AttemptQuery struct {
 }
 
 // OpenRequest names a payment that a refund is on, with what the balance is
-// seeded from. A store refuses ids that are no text, or hold a NUL, with
-// CodeInvalid.
+// seeded from. A store refuses what Check refuses.
 type OpenRequest struct {
 	ClientReference string
 	OrderID         string
 	PaymentID       string
 	Captured        int64 // minor units
 	Currency        money.Currency
+}
+
+// Check refuses an id that is no text, or holds a NUL, as CodeInvalid, with its field:
+// reference, order_id or payment_id.
+func (r OpenRequest) Check() error {
+	if err := checkText("reference", r.ClientReference, math.MaxInt); err != nil {
+		return err
+	}
+	if err := checkText("order_id", r.OrderID, math.MaxInt); err != nil {
+		return err
+	}
+	return checkText("payment_id", r.PaymentID, math.MaxInt)
 }
 
 // OpenState is what the store found under the lock.

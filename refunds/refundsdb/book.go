@@ -97,7 +97,7 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 
 // PaymentState implements refunds.Store.
 func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
-	if !storable(r.ClientReference) || !storable(r.OrderID) || !storable(r.PaymentID) {
+	if r.Check() != nil {
 		return refunds.PaymentState{}, notFound("refund of", r.ClientReference)
 	}
 	var balances []balanceRow

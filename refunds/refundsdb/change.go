@@ -48,9 +48,8 @@ func (s *Store) Open(
 	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
 ) ([]refunds.Refund, error) {
 	for _, one := range r {
-		if !storable(one.ClientReference) || !storable(one.OrderID) || !storable(one.PaymentID) {
-			return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference",
-				Message: "it holds bytes that are no text"}
+		if err := one.Check(); err != nil {
+			return nil, err
 		}
 	}
 	c := &changeCall{op: "refundsdb: open refund", requests: r, decide: decide}

@@ -59,7 +59,10 @@ func (s *Store) Book(
 	ctx context.Context, r refunds.OpenRequest, providerID string,
 	change func(refunds.Balance, *refunds.Outside, []refunds.Refund) (refunds.OutsideChange, error),
 ) (booked refunds.OutsideChange, err error) {
-	if !storable(r.OrderID) || !storable(r.PaymentID) || !storable(providerID) {
+	if err := r.Check(); err != nil {
+		return booked, err
+	}
+	if !storable(providerID) {
 		return booked, &refunds.Error{Code: refunds.CodeInvalid, Field: "provider_id",
 			Message: "it holds bytes that are no text"}
 	}

@@ -16,9 +16,8 @@ func (s *Store) UpdatePayment(
 	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
 		[]refunds.Refund) (refunds.PaymentChange, error),
 ) ([]refunds.Refund, error) {
-	if !storable(r.OrderID) || !storable(r.PaymentID) {
-		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id",
-			Message: "it holds bytes that are no text"}
+	if err := r.Check(); err != nil {
+		return nil, err
 	}
 	var saved []refunds.Refund
 	err := s.db.Tx(ctx, "refundsdb: update payment", func(ctx context.Context, tx bun.IDB) error {

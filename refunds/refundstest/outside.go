@@ -15,7 +15,7 @@ func (s *Store) Book(
 	ctx context.Context, r refunds.OpenRequest, providerID string,
 	change func(refunds.Balance, *refunds.Outside, []refunds.Refund) (refunds.OutsideChange, error),
 ) (refunds.OutsideChange, error) {
-	if err := storable("provider_id", r.OrderID, r.PaymentID, providerID); err != nil {
+	if err := cmp.Or(r.Check(), storable("provider_id", providerID)); err != nil {
 		return refunds.OutsideChange{}, err
 	}
 	unlock, err := s.lock(ctx)

@@ -52,11 +52,9 @@ func notFound(what, id string) error {
 }
 
 // storable refuses what no database keeps as text.
-func storable(field string, texts ...string) error {
-	for _, text := range texts {
-		if problem := purchase.CheckText(text, math.MaxInt); problem != "" {
-			return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: problem}
-		}
+func storable(field, text string) error {
+	if problem := purchase.CheckText(text, math.MaxInt); problem != "" {
+		return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: problem}
 	}
 	return nil
 }
@@ -76,7 +74,7 @@ func (s *Store) Open(
 	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
 ) ([]refunds.Refund, error) {
 	for _, one := range r {
-		if err := storable("reference", one.ClientReference, one.OrderID, one.PaymentID); err != nil {
+		if err := one.Check(); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +143,7 @@ func (s *Store) UpdatePayment(
 	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
 		[]refunds.Refund) (refunds.PaymentChange, error),
 ) ([]refunds.Refund, error) {
-	if err := storable("payment_id", r.OrderID, r.PaymentID); err != nil {
+	if err := r.Check(); err != nil {
 		return nil, err
 	}
 	unlock, err := s.lock(ctx)
@@ -299,7 +297,7 @@ func (s *Store) NextManualReference(ctx context.Context, m payment.Method) (stri
 
 // PaymentState implements refunds.Store.
 func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
-	if storable("reference", r.ClientReference, r.OrderID, r.PaymentID) != nil {
+	if r.Check() != nil {
 		return refunds.PaymentState{}, notFound("payment", r.PaymentID)
 	}
 	unlock, err := s.lock(ctx)
