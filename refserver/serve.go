@@ -34,7 +34,7 @@ const (
 	readTimeout       = 60 * time.Second
 	writeTimeout      = 90 * time.Second
 	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 16 << 10
 	drainTimeout      = 8 * time.Second
 )
 
@@ -91,6 +91,7 @@ func warnOfPublished(log *slog.Logger, c config.Config) {
 type httpServer struct {
 	*http.Server
 	handler atomic.Pointer[http.Handler]
+	waiting waitingConns
 }
 
 func newServer(log *slog.Logger) *httpServer {
@@ -102,8 +103,11 @@ func newServer(log *slog.Logger) *httpServer {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
+	s.waiting.bound(s.Server, maxWaitingConns)
 	s.open(opening())
-	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.handler.Load()).ServeHTTP(w, r) })
+	s.Handler = s.waiting.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*s.handler.Load()).ServeHTTP(w, r)
+	}))
 	return s
 }
 
