@@ -70,10 +70,11 @@ var kim = event.Actor{Kind: event.ActorStaff, ID: "9", Name: "Kim"}
 // request is a refund of units of order n, which paid 30.00 for 3 by card.
 func request(n, units int) refunds.Request {
 	return refunds.Request{
-		ClientReference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-",
-			n), PaymentID: fmt.Sprint("payment-", n),
-		PaymentMethod: payment.Card, PaymentProviderID: fmt.Sprint("pi_",
-			n), Captured: 3000, Currency: "USD", Customer: "ann",
+		ClientReference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-", n),
+		Payments: []refunds.Payment{{
+			ID: fmt.Sprint("payment-", n), Method: payment.Card, ProviderID: fmt.Sprint("pi_", n), Captured: 3000,
+		}},
+		Currency: "USD", Customer: "ann",
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: units, Paid: money.Components{Price: 3000}},
 		}},

@@ -175,7 +175,7 @@ func returnOf(n, units int, m payment.Method) refunds.Request {
 	r.Quote.Lines[0].Paid = money.Components{Price: 2000, Duty: 701, Shipping: 299}
 	r.Quote.Fees = []refunds.FeeRule{{Kind: refunds.ReturnShippingFee, Fixed: 7}}
 	if n%2 == 1 {
-		r.PaymentProviderID = "pi_1"
+		r.Payments[0].ProviderID = "pi_1"
 	}
 	return r
 }

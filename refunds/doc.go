@@ -15,8 +15,9 @@
 //
 //	svc, err := refunds.New(refunds.Config{Store: store, Gateway: gateway})
 //	r, err := svc.Refund(ctx, refunds.Request{
-//		ClientReference: returnID, OrderID: order.ID, PaymentID: order.Payment.ID, // and so on
-//		PaymentMethod: payment.Card, Method: payment.OriginalMethod,
+//		ClientReference: returnID, OrderID: order.ID, // and so on
+//		Payments: []refunds.Payment{{ID: order.Payment.ID, Method: payment.Card, Captured: 9_000}},
+//		Method:   payment.OriginalMethod,
 //		Quote: refunds.QuoteRequest{Currency: "USD", Lines: lines},
 //	})
 //

@@ -257,7 +257,6 @@ func ExampleProviderCalls() {
 func ExampleIntent() {
 	payer := newExamplePayer()
 	r := lampRefund("return-1", 1)
-	r.PaymentID, r.PaymentMethod, r.PaymentProviderID, r.Captured = "", "", "", 0
 	r.Payments = []refunds.Payment{
 		{ID: "payment-1", Method: payment.Card, ProviderID: "pi_1", Captured: 6_000},
 		{ID: "payment-2", Method: payment.StoreCredit, Captured: 3_000},

@@ -41,8 +41,8 @@ func lamps(units int) refunds.QuoteRequest {
 func lampRefund(reference string, units int) refunds.Request {
 	return refunds.Request{
 		ClientReference: reference, OrderID: "order-1", Customer: "ada", Currency: "USD", By: staff,
-		PaymentID: "payment-1", PaymentMethod: payment.Card, PaymentProviderID: "pi_1", Captured: 9_000,
-		Quote: lamps(units),
+		Payments: []refunds.Payment{{ID: "payment-1", Method: payment.Card, ProviderID: "pi_1", Captured: 9_000}},
+		Quote:    lamps(units),
 	}
 }
 

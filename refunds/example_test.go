@@ -39,8 +39,9 @@ func ExampleService_Refund() {
 		log.Fatal(err)
 	}
 	request := refunds.Request{
-		ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: payment.Cash,
-		Captured: 1401, Currency: "USD", Customer: "ada", Method: payment.OriginalMethod,
+		ClientReference: "return-1", OrderID: "order-1",
+		Payments: []refunds.Payment{{ID: "payment-1", Method: payment.Cash, Captured: 1401}},
+		Currency: "USD", Customer: "ada", Method: payment.OriginalMethod,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "line", Bought: 3, Paid: money.Components{Price: 1000, Shipping: 401}, Units: 3},
 		}},

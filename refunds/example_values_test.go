@@ -123,7 +123,7 @@ func ExampleError() {
 func ExampleCodeOf() {
 	payer := newExamplePayer()
 	r := lampRefund("return-1", 1)
-	r.PaymentMethod = "Card" // payment methods are names as they are declared
+	r.Payments[0].Method = "Card" // payment methods are names as they are declared
 	_, err := payer.Refund(exampleCtx, r)
 	fmt.Println(refunds.CodeOf(err))
 	// Output:

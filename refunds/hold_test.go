@@ -16,7 +16,8 @@ var bank = event.Actor{Kind: event.ActorProvider, Name: "webhook"}
 func dispute(n int, ref string) refunds.HoldRequest {
 	r := request(n, 1)
 	return refunds.HoldRequest{
-		OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency, Ref: ref,
+		OrderID: r.OrderID, PaymentID: r.Payments[0].ID, Captured: r.Payments[0].Captured, Currency: r.Currency,
+		Ref:    ref,
 		Reason: "fraudulent", By: bank,
 	}
 }

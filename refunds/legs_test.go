@@ -16,7 +16,7 @@ import (
 // credit and 10.00 by card.
 func shared(n, units int) refunds.Request {
 	r := request(n, units)
-	r.OrderID, r.PaymentID, r.PaymentMethod, r.PaymentProviderID, r.Captured = "order", "", "", "", 0
+	r.OrderID = "order"
 	r.Quote.Lines[0].OrderLineID = "line"
 	r.Payments = []refunds.Payment{
 		{ID: "credit", Method: payment.StoreCredit, Captured: 2000},

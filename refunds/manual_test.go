@@ -24,7 +24,7 @@ func TestManualMethodsNeverCallTheProvider(t *testing.T) {
 			{payment.StoreCredit, payment.Cash, payment.StoreCredit, "MANUAL-STO-00002"},
 		} {
 			q := request(i, 1)
-			q.Method, q.PaymentMethod = c.method, c.paidBy
+			q.Method, q.Payments[0].Method = c.method, c.paidBy
 			r := s.refund(q)
 			s.is(r, refunds.StatusSucceeded)
 			s.equal("method", r.Method, c.want)
@@ -60,7 +60,7 @@ func TestARefundOfNothingSucceedsWithoutACall(t *testing.T) {
 
 		q = request(2, 1)
 		q.Quote.Lines[0].Paid, q.Quote.Lines[0].Free = money.Components{}, true
-		q.Method, q.Captured = payment.StoreCredit, 0
+		q.Method, q.Payments[0].Captured = payment.StoreCredit, 0
 		s.is(s.refund(q), refunds.StatusSucceeded)
 		s.check()
 	})

@@ -40,7 +40,7 @@ func (c Config) methods() []payment.Method {
 // that a name this shop does not know is never paid out as cash.
 func (c Config) checkMethods(r Request) error {
 	declared := c.methods()
-	for _, p := range r.payments() {
+	for _, p := range r.Payments {
 		if !slices.Contains(declared, p.Method) {
 			return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf(
 				"%s is not how an order can be paid; %s (Config.ProviderMethods names those of the provider)",

@@ -49,7 +49,7 @@ func TestOnlyDeclaredMethodsAreRefunded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(s *shop) {
 				q := request(1, 1)
-				q.PaymentMethod, q.Method = c.paidBy, c.back
+				q.Payments[0].Method, q.Method = c.paidBy, c.back
 				_, _, previewErr := s.Preview(s.Context(), q)
 				r, err := s.Refund(s.Context(), q)
 				if c.code == "" {
@@ -89,9 +89,9 @@ func TestNothingIsPaidByAnyMethod(t *testing.T) {
 			t.Run("paid by "+string(paidBy)+", back by "+string(back), func(t *testing.T) {
 				inBubble(t, func(s *shop) {
 					q := request(1, 1)
-					q.PaymentMethod, q.Method, q.PaymentProviderID = paidBy, back, ""
+					q.Payments[0].Method, q.Method, q.Payments[0].ProviderID = paidBy, back, ""
 					q.Allowed = []payment.Method{payment.StoreCredit}
-					q.Quote.Lines[0].Paid, q.Quote.Lines[0].Free, q.Captured = money.Components{}, true, 0
+					q.Quote.Lines[0].Paid, q.Quote.Lines[0].Free, q.Payments[0].Captured = money.Components{}, true, 0
 					s.is(s.refund(q), refunds.StatusSucceeded)
 					s.equal("calls", s.gateway.Calls(refundstest.CallCreate)+s.gateway.Calls(refundstest.CallFind), 0)
 				})

@@ -227,10 +227,10 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 		return nil, err
 	}
 	next, err := refunds.NewRefund(refunds.Params{
-		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.Payments[0].ID,
 		Customer: r.Customer,
 		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: payment.Card,
-			PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
+			PaymentProviderID: r.Payments[0].ProviderID, Request: r.Quote, Quote: quote},
 	}, e.stamp())
 	if err != nil {
 		return nil, err
@@ -253,8 +253,8 @@ func (e rival) answered(r *refunds.Refund, a payment.Result) error {
 }
 
 func openOf(r refunds.Request) []refunds.OpenRequest {
-	return []refunds.OpenRequest{{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
-		Captured: r.Captured, Currency: r.Currency}}
+	return []refunds.OpenRequest{{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.Payments[0].ID,
+		Captured: r.Payments[0].Captured, Currency: r.Currency}}
 }
 
 // inTransaction calls the provider before the intent is committed.

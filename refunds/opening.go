@@ -17,7 +17,6 @@ type opening struct {
 	Request
 	s     *Service
 	ctx   context.Context
-	pays  []Payment
 	token string // of the executions
 	// later: the worker carries it out, so nothing is leased here.
 	later bool
@@ -40,7 +39,7 @@ const (
 )
 
 func newOpening(ctx context.Context, s *Service, r Request, later bool) *opening {
-	return &opening{Request: r, s: s, ctx: ctx, pays: r.payments(), token: s.cfg.NewID(), later: later}
+	return &opening{Request: r, s: s, ctx: ctx, token: s.cfg.NewID(), later: later}
 }
 
 // tell tells the Observer of what was decided and is not carried out.
@@ -97,13 +96,13 @@ func (s *Service) intentOf(ctx context.Context, saved []Refund) (Intent, error) 
 func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
 	o.plans = map[string]plan{}
 	for _, r := range s.Refunds {
-		if !slices.ContainsFunc(o.pays, func(p Payment) bool { return p.ID == r.PaymentID }) {
+		if !slices.ContainsFunc(o.Payments, func(p Payment) bool { return p.ID == r.PaymentID }) {
 			return nil, badField("reference", "%s is refunded on payment %s already, which is not named",
 				o.ClientReference, r.PaymentID)
 		}
 	}
 	st := o.s.stamp(o.ctx, o.By)
-	d, err := o.owed(s.Payments, current, o.s.cfg.gridFor(o.pays, s.Payments))
+	d, err := o.owed(s.Payments, current, o.s.cfg.gridFor(o.Payments, s.Payments))
 	if err != nil {
 		return nil, err
 	}
@@ -117,10 +116,10 @@ func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
 	after := slices.Clone(current)
 	for i, p := range d.free {
 		attempt := AttemptParams{
-			ID: o.s.cfg.NewID(), Method: o.methodOf(o.pays[p]), PaymentProviderID: o.pays[p].ProviderID, PaidBy: o.By,
-			Request: d.request, Quote: quotes[i],
+			ID: o.s.cfg.NewID(), Method: o.methodOf(o.Payments[p]), PaymentProviderID: o.Payments[p].ProviderID,
+			PaidBy: o.By, Request: d.request, Quote: quotes[i],
 		}
-		if after[p], err = o.withAttempt(current[p], o.pays[p], attempt, &d.intentID, after, st); err != nil {
+		if after[p], err = o.withAttempt(current[p], o.Payments[p], attempt, &d.intentID, after, st); err != nil {
 			return nil, err
 		}
 		if err := o.begin(after[p], s.Payments[p].Balance, st); err != nil {
@@ -233,7 +232,7 @@ func (o *opening) parts(d *owed, states []PaymentState, current []*Refund) ([]Qu
 	}
 	quotes := d.frozen
 	if quotes == nil {
-		split := d.splitPayments(o.pays, states, current)
+		split := d.splitPayments(o.Payments, states, current)
 		amounts, err := Split(o.Split, split, d.quote.Amount)
 		if err != nil {
 			return nil, err
@@ -245,10 +244,10 @@ func (o *opening) parts(d *owed, states []PaymentState, current []*Refund) ([]Qu
 		if quotes[i].Amount == 0 {
 			continue
 		}
-		if err := o.checkAllowed(o.pays[p]); err != nil {
+		if err := o.checkAllowed(o.Payments[p]); err != nil {
 			return nil, err
 		}
-		if err := o.checkCapable(o.pays[p], quotes[i].Amount, states[p].Balance.Captured, o.s.now()); err != nil {
+		if err := o.checkCapable(o.Payments[p], quotes[i].Amount, states[p].Balance.Captured, o.s.now()); err != nil {
 			return nil, err
 		}
 	}

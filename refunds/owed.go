@@ -85,7 +85,7 @@ func (k *known) note(c *Refund, asked bool) bool {
 // checkPart refuses a part of what has no parts yet.
 func (r Request) checkPart(current []*Refund) error {
 	none := !slices.ContainsFunc(current, func(r *Refund) bool { return r != nil })
-	if len(r.Payments) > 0 && r.PaymentID != "" && none {
+	if r.PaymentID != "" && none {
 		return badField("payment_id", "nothing was refunded yet, so no part can be carried on alone; leave it empty")
 	}
 	return nil
@@ -93,7 +93,7 @@ func (r Request) checkPart(current []*Refund) error {
 
 // only reports whether the request is about the i-th payment.
 func (r Request) only(i int) bool {
-	return len(r.Payments) == 0 || r.PaymentID == "" || r.Payments[i].ID == r.PaymentID
+	return r.PaymentID == "" || r.Payments[i].ID == r.PaymentID
 }
 
 // value quotes what is owed.

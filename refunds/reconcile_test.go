@@ -191,7 +191,7 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 				g.payment = unknown.Attempt().PaymentProviderID
 				for n := range 3 {
 					other := request(n+2, 1)
-					other.PaymentProviderID = "pi_other"
+					other.Payments[0].ProviderID = "pi_other"
 					s.refund(other)
 				}
 				time.Sleep(2 * time.Hour)
@@ -277,7 +277,7 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 	reconciled(t, func(s *shop, l *lister) {
 		start := time.Now()
 		q := request(1, 1)
-		q.ClientReference, q.Currency, q.Captured = `=HYPERLINK("http://x","y")`, "KWD", 3000
+		q.ClientReference, q.Currency, q.Payments[0].Captured = `=HYPERLINK("http://x","y")`, "KWD", 3000
 		q.Quote.Currency = "KWD"
 		s.refund(q)
 		l.list(s.gateway, start)

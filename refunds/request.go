@@ -13,22 +13,19 @@ import (
 
 // Request requests a refund.
 type Request struct {
-	ClientReference   string // what it is for, the id of a return
-	OrderID           string
-	PaymentID         string
-	PaymentMethod     payment.Method // how the order was paid: one of Config.ProviderMethods, cash or store_credit
-	PaymentProviderID string         // the provider's id of the payment, where it has one
-	PaidAt            time.Time      // when it was captured; zero: not known
-	Captured          int64          // minor units of the whole payment; seeds the balance on first use
-	// Payments are those of an order that several payments paid, in the order in
-	// which they were paid, in place of the five fields above. With them, PaymentID
-	// names the one whose part alone is carried on, after it failed; empty: all.
+	ClientReference string // what it is for, the id of a return
+	OrderID         string
+	// Payments are those of the order, one or more, in the order in which they were
+	// paid.
 	Payments []Payment
-	Split    SplitRule        // over Payments; empty: SplitProportional
-	Currency money.Currency   // of the payments
-	Customer string           // id of who gets the money
-	Method   payment.Method   // as PaymentMethod, or original_method; empty: original_method
-	Allowed  []payment.Method // by the terms; empty: all
+	// PaymentID names the payment whose part alone is carried on, after it failed or was
+	// taken back beside others that stand; empty: all.
+	PaymentID string
+	Split     SplitRule        // over Payments; empty: SplitProportional
+	Currency  money.Currency   // of the payments
+	Customer  string           // id of who gets the money
+	Method    payment.Method   // as Payment.Method, or original_method; empty: original_method
+	Allowed   []payment.Method // by the terms; empty: all
 	// Quote says which units come back. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
 	Quote QuoteRequest
@@ -51,15 +48,6 @@ type Payment struct {
 	Captured   int64          // minor units; seeds the balance on first use
 }
 
-// payments are those of the order, one or more.
-func (r Request) payments() []Payment {
-	if len(r.Payments) > 0 {
-		return r.Payments
-	}
-	return []Payment{{ID: r.PaymentID, Method: r.PaymentMethod, ProviderID: r.PaymentProviderID, PaidAt: r.PaidAt,
-		Captured: r.Captured}}
-}
-
 // expects refuses an amount that is not the one the caller means.
 func (r Request) expects(amount int64) error {
 	if r.Expect == nil || *r.Expect == amount {
@@ -71,9 +59,8 @@ func (r Request) expects(amount int64) error {
 }
 
 func (r Request) openRequests() []OpenRequest {
-	payments := r.payments()
-	open := make([]OpenRequest, len(payments))
-	for i, p := range payments {
+	open := make([]OpenRequest, len(r.Payments))
+	for i, p := range r.Payments {
 		open[i] = OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: p.ID,
 			Captured: p.Captured, Currency: r.Currency}
 	}
@@ -90,11 +77,14 @@ func (r Request) validate(c Config) error {
 			return err
 		}
 	}
-	for i, p := range r.payments() {
+	if len(r.Payments) == 0 {
+		return badField("payments", "it is empty; name the payments of the order")
+	}
+	for i, p := range r.Payments {
 		if err := p.validate(); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(r.Payments[:min(i, len(r.Payments))], func(q Payment) bool { return q.ID == p.ID }) {
+		if slices.ContainsFunc(r.Payments[:i], func(q Payment) bool { return q.ID == p.ID }) {
 			return badField("payment_id", "%s is named twice; each payment once is allowed", p.ID)
 		}
 	}
@@ -142,7 +132,7 @@ func (r Request) validateSplit() error {
 			SplitLastPaidFirst, SplitStoreCreditFirst)
 	}
 	named := func(p Payment) bool { return p.ID == r.PaymentID }
-	if len(r.Payments) > 0 && r.PaymentID != "" && !slices.ContainsFunc(r.Payments, named) {
+	if r.PaymentID != "" && !slices.ContainsFunc(r.Payments, named) {
 		return badField("payment_id", "%s is not one of the payments", r.PaymentID)
 	}
 	return nil
@@ -162,7 +152,7 @@ func (r Request) validateSplit() error {
 //   - one with AwaitingMethod, after the provider took the one before it back, is
 //     paid by the method that is requested.
 //
-// Of an order that several payments paid (Request.Payments) the amount is split over
+// Of an order that several payments paid the amount is split over
 // them by the rule of the request, and all parts are opened together. Each is a
 // refund of its own and stands against its own payment; the method says how each is
 // paid out, and CodeMethod is returned where a part can't be paid by it. Asked again,
@@ -251,7 +241,7 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 			current[i] = have.refund(open[i].PaymentID)
 		}
 	}
-	d, err := r.owed(states, current, s.cfg.gridFor(r.payments(), states))
+	d, err := r.owed(states, current, s.cfg.gridFor(r.Payments, states))
 	return d.quote, balanceOf(states), err
 }
 

@@ -48,10 +48,10 @@ func TestRefundRefusals(t *testing.T) {
 		{"another currency", change(func(r *refunds.Request) { r.Quote.Currency = "EUR" }), refunds.CodeInvalid, "EUR"},
 		{"no such method", change(func(r *refunds.Request) { r.Method = "gold" }), refunds.CodeMethod, `"gold"`},
 		{"card for cash", change(func(r *refunds.Request) {
-			r.Method, r.PaymentMethod = payment.Card,
+			r.Method, r.Payments[0].Method = payment.Card,
 				payment.Cash
 		}), refunds.CodeMethod, "not paid by card"},
-		{"card without a payment", change(func(r *refunds.Request) { r.PaymentProviderID = "" }),
+		{"card without a payment", change(func(r *refunds.Request) { r.Payments[0].ProviderID = "" }),
 			refunds.CodeMethod, "payment_reference"},
 		{"not by the terms", change(func(r *refunds.Request) {
 			r.Method, r.Allowed = payment.Cash, []payment.Method{payment.StoreCredit, payment.OriginalMethod}
@@ -60,7 +60,9 @@ func TestRefundRefusals(t *testing.T) {
 		{"no lines", change(func(r *refunds.Request) { r.Quote.Lines = nil }), refunds.CodeNothingToRefund, "no units"},
 		{"too many units", change(func(r *refunds.Request) { r.Quote.Lines[0].Units = 4 }), refunds.CodeInvalid,
 			"3 were bought"},
-		{"more than was captured", change(func(r *refunds.Request) { r.Captured = 999 }), refunds.CodeBalance, "10.00"},
+		{"more than was captured", change(func(r *refunds.Request) { r.Payments[0].Captured = 999 }),
+			refunds.CodeBalance, "10.00"},
+		{"no payments", change(func(r *refunds.Request) { r.Payments = nil }), refunds.CodeInvalid, "payments"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(s *shop) {

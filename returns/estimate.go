@@ -113,12 +113,9 @@ func (s *Service) estimate(
 // allow, where what was not paid by card does not go back to one. Of an order that was
 // paid by several methods each part may go back by its own: the original method.
 func payable(r refunds.Request) []payment.Method {
-	paid := []payment.Method{r.PaymentMethod}
-	if len(r.Payments) > 0 {
-		paid = nil
-		for _, p := range r.Payments {
-			paid = append(paid, p.Method)
-		}
+	var paid []payment.Method
+	for _, p := range r.Payments {
+		paid = append(paid, p.Method)
 	}
 	each := func(ok func(payment.Method) bool) bool {
 		return !slices.ContainsFunc(paid, func(m payment.Method) bool { return !ok(m) })

@@ -50,7 +50,7 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		{"another payment", func(w quoted) {
 			w.o.Payments[0] = purchase.Payment{ID: "p2", Method: payment.Cash, ProviderID: "pi_2", Captured: 7}
 		}, func(q *refunds.Request) {
-			q.PaymentID, q.PaymentMethod, q.PaymentProviderID, q.Captured = "p2", payment.Cash, "pi_2", 7
+			q.Payments[0] = refunds.Payment{ID: "p2", Method: payment.Cash, ProviderID: "pi_2", Captured: 7}
 		}},
 		{
 			"another currency", func(w quoted) { w.o.Currency = "JPY" },
@@ -155,8 +155,9 @@ func checkRequests(t *testing.T, cases []quotedCase) {
 			o.Payments[0].ProviderID = "pi_1"
 			c.change(quoted{r, &o, &p, &m})
 			want := refunds.Request{
-				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card,
-				PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
+				ClientReference: "r", OrderID: "o",
+				Payments: []refunds.Payment{{ID: "p", Method: payment.Card, ProviderID: "pi_1", Captured: 5000}},
+				Currency: "USD",
 				Customer: "ann", By: kim,
 				Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 					{OrderLineID: "lamp", Bought: 4, Paid: money.Components{Price: 4000}, Units: 2},

@@ -61,7 +61,7 @@ type RefundParams struct {
 // of is the request as it is to be paid.
 func (p RefundParams) of(r refunds.Request) refunds.Request {
 	r.Expect, r.LessOutside = p.Expect, p.LessOutside
-	if len(r.Payments) > 0 {
+	if len(r.Payments) > 1 {
 		r.PaymentID = p.PaymentID
 	}
 	return r

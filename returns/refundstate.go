@@ -33,17 +33,12 @@ func (r *Return) refundRequest(
 	}
 	request := refunds.Request{
 		ClientReference: r.ID, OrderID: o.OrderID, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+		Split: p.Split,
 	}
-	if len(paid) == 1 {
-		request.PaymentID, request.PaymentMethod = paid[0].ID, paid[0].Method
-		request.PaymentProviderID, request.Captured = paid[0].ProviderID, paid[0].Captured
-	} else {
-		request.Split = p.Split
-		for _, one := range paid {
-			request.Payments = append(request.Payments, refunds.Payment{
-				ID: one.ID, Method: one.Method, ProviderID: one.ProviderID, Captured: one.Captured,
-			})
-		}
+	for _, one := range paid {
+		request.Payments = append(request.Payments, refunds.Payment{
+			ID: one.ID, Method: one.Method, ProviderID: one.ProviderID, Captured: one.Captured,
+		})
 	}
 	if !r.Overridden(RuleRefundMethod) {
 		request.Allowed = p.Methods

@@ -136,8 +136,9 @@ func TestARefundOfNoCaseIsLeftAlone(t *testing.T) {
 	s := newShop(t, policy())
 	d := s.following(s.svc)
 	refund, err := s.payer.Refund(s.ctx, refunds.Request{
-		ClientReference: "goodwill-1", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Cash, Method: payment.Cash,
-		Captured: 500, Currency: "USD", Customer: "ann", By: kim,
+		ClientReference: "goodwill-1", OrderID: "o",
+		Payments: []refunds.Payment{{ID: "p", Method: payment.Cash, Captured: 500}},
+		Method:   payment.Cash, Currency: "USD", Customer: "ann", By: kim,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "l", Bought: 1, Units: 1, Paid: money.Components{Price: 500}},
 		}},

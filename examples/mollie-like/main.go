@@ -27,8 +27,9 @@ func newGateway(p *Provider) *Gateway {
 // request is a refund of one of three units that cost 30.00 in all.
 func request(paymentID string) refunds.Request {
 	return refunds.Request{
-		ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: payment.Card,
-		PaymentProviderID: paymentID, Captured: 3_000, Currency: "EUR", Customer: "customer-1",
+		ClientReference: "return-1", OrderID: "order-1",
+		Payments: []refunds.Payment{{ID: "payment-1", Method: payment.Card, ProviderID: paymentID, Captured: 3_000}},
+		Currency: "EUR", Customer: "customer-1",
 		Quote: refunds.QuoteRequest{Currency: "EUR", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: money.Components{Price: 3_000}},
 		}},

@@ -76,8 +76,11 @@ func main() {
 	}
 	for range 2 { // asked for twice, paid once
 		r, err := svc.Refund(context.Background(), refunds.Request{
-			ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: payment.Card,
-			PaymentProviderID: "account-1", Captured: 3_000, Currency: "EUR", Customer: "customer-1",
+			ClientReference: "return-1", OrderID: "order-1",
+			Payments: []refunds.Payment{
+				{ID: "payment-1", Method: payment.Card, ProviderID: "account-1", Captured: 3_000},
+			},
+			Currency: "EUR", Customer: "customer-1",
 			Quote: refunds.QuoteRequest{Currency: "EUR", Lines: []refunds.QuoteRequestLine{
 				{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: money.Components{Price: 3_000}},
 			}},

@@ -72,7 +72,7 @@ func run(ctx context.Context) error {
 func request(id string) refunds.Request {
 	return refunds.Request{
 		ClientReference: "return-" + id, OrderID: id, Customer: "ada", Currency: "EUR",
-		PaymentID: id, PaymentMethod: payment.Card, PaymentProviderID: "pi_" + id, Captured: 3_000,
+		Payments: []refunds.Payment{{ID: id, Method: payment.Card, ProviderID: "pi_" + id, Captured: 3_000}},
 		Quote: refunds.QuoteRequest{Currency: "EUR", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "lamp", Bought: 1, Units: 1, Paid: money.Components{Price: 3_000}},
 		}},

@@ -21,7 +21,7 @@ import (
 func request(reference string, units int) refunds.Request {
 	return refunds.Request{
 		ClientReference: reference, OrderID: "order-1", Customer: "ada", Currency: "EUR",
-		PaymentID: "payment-1", PaymentMethod: payment.Card, PaymentProviderID: "account-1", Captured: 9_000,
+		Payments: []refunds.Payment{{ID: "payment-1", Method: payment.Card, ProviderID: "account-1", Captured: 9_000}},
 		Quote: refunds.QuoteRequest{Currency: "EUR", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "lamp", Bought: 3, Units: units, Paid: money.Components{Price: 9_000}},
 		}},

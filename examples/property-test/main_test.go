@@ -147,7 +147,9 @@ func payBack(t *testing.T, svc *refunds.Service, p refundsgen.Purchase, steps []
 		for range 2 {
 			r, err := svc.Refund(t.Context(), refunds.Request{
 				ClientReference: fmt.Sprint("return-", i), OrderID: "order-1", Customer: "ada", Currency: p.Currency,
-				PaymentID: "payment-1", PaymentMethod: payment.Card, PaymentProviderID: "account-1", Captured: p.Paid(),
+				Payments: []refunds.Payment{
+					{ID: "payment-1", Method: payment.Card, ProviderID: "account-1", Captured: p.Paid()},
+				},
 				Quote: q,
 			})
 			if err != nil {

@@ -42,7 +42,7 @@ func inFile(f func(ctx context.Context, db *sqlstore.DB) error) {
 func lamp(reference string) refunds.Request {
 	return refunds.Request{
 		ClientReference: reference, OrderID: "order-1", Customer: "ada", Currency: "USD",
-		PaymentID: "payment-1", PaymentMethod: payment.Card, PaymentProviderID: "pi_1", Captured: 9_000,
+		Payments: []refunds.Payment{{ID: "payment-1", Method: payment.Card, ProviderID: "pi_1", Captured: 9_000}},
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "lamp", Bought: 3, Units: 1, Paid: money.Components{Price: 9_000}},
 		}},

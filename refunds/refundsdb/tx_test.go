@@ -119,9 +119,9 @@ func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 		}
 		for _, m := range []payment.Method{payment.Card, payment.Cash} {
 			_, err := inside.Refund(t.Context(), refunds.Request{
-				ClientReference: "executed", OrderID: "order", PaymentID: "pay", PaymentMethod: m,
-				PaymentProviderID: "pi",
-				Captured:          3000, Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
+				ClientReference: "executed", OrderID: "order",
+				Payments: []refunds.Payment{{ID: "pay", Method: m, ProviderID: "pi", Captured: 3000}},
+				Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
 			})
 			if !errors.Is(err, payment.ErrInTransaction) {
 				t.Errorf("a refund by %s: %v", m, err)
@@ -163,9 +163,9 @@ func TestARefundIsRequestedInTheCallersTransaction(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask := refunds.Request{
-			ClientReference: "one", OrderID: "order", PaymentID: "pay", PaymentMethod: payment.Card,
-			PaymentProviderID: "pi",
-			Captured:          3000, Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
+			ClientReference: "one", OrderID: "order",
+			Payments: []refunds.Payment{{ID: "pay", Method: payment.Card, ProviderID: "pi", Captured: 3000}},
+			Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
 		}
 		for _, commit := range []bool{false, true} {
 			tx := begin(t, db)

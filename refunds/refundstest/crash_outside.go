@@ -22,7 +22,7 @@ import (
 func TestOutsideCrashes(t *testing.T, newStore func(t testing.TB) refunds.Store) {
 	for name, work := range map[string]func(*outsideWorld, *refunds.Service) error{
 		"look-up": func(w *outsideWorld, s *refunds.Service) error {
-			_, err := s.SyncPayment(w.ctx, w.request.PaymentProviderID, event.System("test"))
+			_, err := s.SyncPayment(w.ctx, w.request.Payments[0].ProviderID, event.System("test"))
 			return err
 		},
 		"sweep": func(w *outsideWorld, s *refunds.Service) error {
@@ -70,7 +70,7 @@ var outsideHistories = []outsideHistory{
 	{"room for a refund that was on hold", func(w *outsideWorld, t testing.TB) {
 		paid := w.pay(t, "", 1, false)
 		w.queue(t, "other-", 1)
-		w.gateway.RefundOutside(w.request.PaymentProviderID, 1500, "USD")
+		w.gateway.RefundOutside(w.request.Payments[0].ProviderID, 1500, "USD")
 		w.look(t)
 		w.gateway.Settle(paid.Attempt().ProviderID, "failed")
 	}, []string{
@@ -79,7 +79,7 @@ var outsideHistories = []outsideHistory{
 		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "":1]`,
 	}},
 	{"what others refunded came back", func(w *outsideWorld, t testing.TB) {
-		id := w.gateway.RefundOutside(w.request.PaymentProviderID, 3000, "USD")
+		id := w.gateway.RefundOutside(w.request.Payments[0].ProviderID, 3000, "USD")
 		w.look(t)
 		w.pay(t, "", 2, true)
 		w.gateway.Settle(id, "failed")
@@ -117,7 +117,7 @@ func outsideCase(
 	if err := work(w, s); err != nil {
 		t.Errorf("after cut %d: %v", cut, err)
 	}
-	if _, err := s.SyncPayment(w.ctx, w.request.PaymentProviderID, event.System("test")); err != nil {
+	if _, err := s.SyncPayment(w.ctx, w.request.Payments[0].ProviderID, event.System("test")); err != nil {
 		t.Errorf("after cut %d: %v", cut, err)
 	}
 	return w.state(t), steps
@@ -132,10 +132,10 @@ func (w *outsideWorld) history(t testing.TB) {
 	w.queue(t, "other-", 1)
 	w.pass(time.Hour)
 	w.gateway.Settle(paid.Attempt().ProviderID, "failed")
-	w.gateway.RefundOutside(w.request.PaymentProviderID, 1200, "USD")
-	w.gateway.RefundOutside(w.request.PaymentProviderID, 300, "USD")
+	w.gateway.RefundOutside(w.request.Payments[0].ProviderID, 1200, "USD")
+	w.gateway.RefundOutside(w.request.Payments[0].ProviderID, 300, "USD")
 	w.gateway.Dispute(payment.ProviderDispute{
-		ProviderID: "dp_" + newID(), PaymentProviderID: w.request.PaymentProviderID, Amount: 500, Currency: "USD",
+		ProviderID: "dp_" + newID(), PaymentProviderID: w.request.Payments[0].ProviderID, Amount: 500, Currency: "USD",
 		Withdrawn: 500, State: payment.DisputeLost, Status: "lost", Reason: "general",
 	})
 }
@@ -177,7 +177,7 @@ func (w *outsideWorld) queue(t testing.TB, prefix string, units int) {
 func (w *outsideWorld) look(t testing.TB) {
 	t.Helper()
 	s, _ := w.begin(t, 0)
-	if _, err := s.SyncPayment(w.ctx, w.request.PaymentProviderID, event.System("test")); err != nil {
+	if _, err := s.SyncPayment(w.ctx, w.request.Payments[0].ProviderID, event.System("test")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -200,17 +200,18 @@ func (w *outsideWorld) begin(t testing.TB, cut int) (*refunds.Service, *process)
 // PaymentByProviderID implements refunds.Payments.
 func (w *outsideWorld) PaymentByProviderID(_ context.Context, id string) (refunds.PaymentRef, error) {
 	r := w.request
-	if id != r.PaymentProviderID {
+	paid := r.Payments[0]
+	if id != paid.ProviderID {
 		return refunds.PaymentRef{}, refunds.ErrNotFound
 	}
-	return refunds.PaymentRef{OrderID: r.OrderID, PaymentID: r.PaymentID, ProviderID: id, Captured: r.Captured,
+	return refunds.PaymentRef{OrderID: r.OrderID, PaymentID: paid.ID, ProviderID: id, Captured: paid.Captured,
 		Currency: r.Currency}, nil
 }
 
 // state is what is booked, without ids and times.
 func (w *outsideWorld) state(t testing.TB) (lines []string) {
 	t.Helper()
-	ref, err := w.PaymentByProviderID(w.ctx, w.request.PaymentProviderID)
+	ref, err := w.PaymentByProviderID(w.ctx, w.request.Payments[0].ProviderID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,9 +61,9 @@ func newWorld(
 	w.now.Store(&start)
 	id := newID()
 	w.request = refunds.Request{
-		ClientReference: "return-" + id, OrderID: "order-" + id, PaymentID: "payment-" + id,
-		PaymentMethod: payment.Card, PaymentProviderID: paymentID,
-		Captured: 3000, Currency: "USD", Customer: "customer-" + id, Method: m,
+		ClientReference: "return-" + id, OrderID: "order-" + id,
+		Payments: []refunds.Payment{{ID: "payment-" + id, Method: payment.Card, ProviderID: paymentID, Captured: 3000}},
+		Currency: "USD", Customer: "customer-" + id, Method: m,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{
 			OrderLineID: "line-" + id, Bought: 3, Units: 2, Paid: money.Components{Price: 3000},
 		}}},
@@ -76,11 +76,9 @@ func newWorld(
 // was paid.
 func (w *world) split() {
 	r := &w.request
-	r.Payments = []refunds.Payment{
-		{ID: r.PaymentID + "-credit", Method: payment.StoreCredit, Captured: 1000},
-		{ID: r.PaymentID, Method: payment.Card, ProviderID: r.PaymentProviderID, Captured: 2000},
-	}
-	r.PaymentID = ""
+	card := r.Payments[0]
+	card.Captured = 2000
+	r.Payments = []refunds.Payment{{ID: card.ID + "-credit", Method: payment.StoreCredit, Captured: 1000}, card}
 	if !r.Method.Manual() {
 		r.Method = payment.OriginalMethod
 	}
@@ -179,8 +177,9 @@ func (w *world) recover(cut int, until time.Time) (died bool, steps int) {
 
 // live are the provider's refunds on the payment that did not fail.
 func (w *world) live() (live []Paid) {
+	card := w.request.Payments[len(w.request.Payments)-1] // see split
 	for _, p := range w.provider.Ledger() {
-		if p.Request.PaymentProviderID == w.request.PaymentProviderID && p.Status != "failed" {
+		if p.Request.PaymentProviderID == card.ProviderID && p.Status != "failed" {
 			live = append(live, p)
 		}
 	}
@@ -255,9 +254,6 @@ func (w *world) within(when string, reserved, refunded map[string]int64) {
 // parts are what each payment gives back of the request, in minor units.
 func (w *world) parts() map[string]int64 {
 	r := w.request
-	if len(r.Payments) == 0 {
-		return map[string]int64{r.PaymentID: worldAmount}
-	}
 	pays := make([]refunds.SplitPayment, len(r.Payments))
 	for i, p := range r.Payments {
 		pays[i] = refunds.SplitPayment{Method: p.Method, Captured: p.Captured, Available: p.Captured}

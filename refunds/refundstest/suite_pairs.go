@@ -18,9 +18,11 @@ func testPairs(b *bench) {
 	b.AtOnce(200, func(i int) {
 		p := plans[i/2]
 		_, err := s.Refund(b.ctx, refunds.Request{
-			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: payment.Card,
-			PaymentProviderID: "pi_" + p.payment,
-			Captured:          captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
+			ClientReference: p.reference, OrderID: p.order,
+			Payments: []refunds.Payment{
+				{ID: p.payment, Method: payment.Card, ProviderID: "pi_" + p.payment, Captured: captured},
+			},
+			Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
 		})
 		if err != nil {
 			b.Error(err)

@@ -81,8 +81,9 @@ func ExampleRecordRefunds() {
 		log.Fatal(err)
 	}
 	refund, err := payer.Refund(context.Background(), refunds.Request{
-		ClientReference: "return-1", OrderID: "order-1", PaymentID: "pay-1", PaymentMethod: payment.Cash,
-		Captured: 8_000, Currency: "USD", Customer: "ada", By: event.System("example"),
+		ClientReference: "return-1", OrderID: "order-1",
+		Payments: []refunds.Payment{{ID: "pay-1", Method: payment.Cash, Captured: 8_000}},
+		Currency: "USD", Customer: "ada", By: event.System("example"),
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "lamp", Bought: 2, Units: 1, Paid: money.Components{Price: 8_000}},
 		}},

@@ -111,8 +111,10 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		p := o.Purchase()
 		r, err := s.Refunds.Refund(ctx, refunds.Request{
 			ClientReference: c.ID, OrderID: p.OrderID, Currency: p.Currency, Customer: p.CustomerID,
-			PaymentID: p.Payments[0].ID, PaymentMethod: p.Payments[0].Method,
-			PaymentProviderID: p.Payments[0].ProviderID, Captured: p.Payments[0].Captured,
+			Payments: []refunds.Payment{{
+				ID: p.Payments[0].ID, Method: p.Payments[0].Method, ProviderID: p.Payments[0].ProviderID,
+				Captured: p.Payments[0].Captured,
+			}},
 			Quote: refunds.QuoteRequest{Currency: p.Currency, Lines: []refunds.QuoteRequestLine{{
 				OrderLineID: p.Lines[0].ID, Bought: p.Lines[0].Quantity, Paid: p.Lines[0].Paid.Components, Units: units,
 			}}},

@@ -124,12 +124,11 @@ func (s *shop) paid(n int) refunds.Request {
 		s.Fatalf("charge: %+v", done)
 	}
 	return refunds.Request{
-		ClientReference: fmt.Sprint(
-			"return-",
-			n,
-		), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: payment.Card,
-		PaymentProviderID: made.ProviderID,
-		Captured:          3000, Currency: "USD", Customer: "ann", By: event.Actor{Kind: event.ActorStaff, ID: "9"},
+		ClientReference: fmt.Sprint("return-", n), OrderID: charge.OrderID,
+		Payments: []refunds.Payment{
+			{ID: charge.PaymentID, Method: payment.Card, ProviderID: made.ProviderID, Captured: 3000},
+		},
+		Currency: "USD", Customer: "ann", By: event.Actor{Kind: event.ActorStaff, ID: "9"},
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
 		}},
@@ -189,12 +188,12 @@ func TestARefundThatTheProviderTakesBackIsPaidAgainByStoreCredit(t *testing.T) {
 func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 	s := newShop(t, paysim.Config{})
 	q := s.paid(1)
-	d, err := s.sim.OpenDispute(q.PaymentProviderID, "fraudulent", false)
+	d, err := s.sim.OpenDispute(q.Payments[0].ProviderID, "fraudulent", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(testreq.Patience(t)); ; <-time.After(2 * time.Millisecond) {
-		holds, err := s.Holds(t.Context(), q.OrderID, q.PaymentID)
+		holds, err := s.Holds(t.Context(), q.OrderID, q.Payments[0].ID)
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("no hold: %v, %v", s.errs, err)
 		}
@@ -229,7 +228,7 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 	// Somebody pays back on the provider's own page.
 	stray := s.paid(orderCount + 1)
 	if a := s.gateway.CreateRefund(t.Context(),
-		payment.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD",
+		payment.RefundRequest{Key: "k", PaymentProviderID: stray.Payments[0].ProviderID, Amount: 7, Currency: "USD",
 			AttemptID: "nobody's"}); a.Outcome != payment.OutcomeDone {
 		t.Fatalf("%+v", a)
 	}

@@ -77,8 +77,11 @@ func refundInMemory(ctx context.Context, money *refunds.Service, o orders.Order,
 	p := o.Purchase()
 	line, paid := p.Lines[0], p.Payments[0]
 	r, err := money.Refund(ctx, refunds.Request{
-		ClientReference: "return of " + o.ID, OrderID: o.ID, PaymentID: paid.ID, PaymentMethod: paid.Method,
-		PaymentProviderID: paid.ProviderID, Captured: paid.Captured, Currency: p.Currency, Customer: o.CustomerID,
+		ClientReference: "return of " + o.ID, OrderID: o.ID,
+		Payments: []refunds.Payment{
+			{ID: paid.ID, Method: paid.Method, ProviderID: paid.ProviderID, Captured: paid.Captured},
+		},
+		Currency: p.Currency, Customer: o.CustomerID,
 		Method: payment.OriginalMethod, By: by,
 		Quote: refunds.QuoteRequest{Currency: p.Currency, Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: line.ID, Bought: line.Quantity, Paid: line.Paid.Components, Units: line.Quantity},
