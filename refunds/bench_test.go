@@ -235,7 +235,7 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 		if err != nil {
 			t.Fatal(err)
 		}
-		quote, err := refunds.NewQuote(r.Request, nil)
+		quote, err := refunds.NewQuoteOn(r.Request, nil, refunds.Grid{Carried: max(0, -r.Quote.Carried)})
 		if _, rest := refunds.CarriedPayment(r.ClientReference); rest {
 			if r.Quote.Gross != 0 || r.Quote.FeesSum != 0 || r.Quote.Carried != -r.Amount() {
 				note("I3: refund %s of a rest quotes %+v", r.ID, r.Quote)

@@ -61,7 +61,7 @@ func TestWhatIsCarriedInTheEndIsStoreCredit(t *testing.T) {
 		s.equal("store credit and rest", []any{credit, s.rest().Amount, err}, []any{int64(8), int64(0), nil})
 		entries, err := s.CreditEntries(s.Context(), "ann")
 		s.equal("entry", []any{len(entries), entries[0].Note, err},
-			[]any{1, "the rest of refunds that could not be sent to the card", nil})
+			[]any{1, "the rest of refunds that could not be paid with them", nil})
 		s.equal("paid again", s.payRest(refunds.CarriedRest{OrderID: "order-1", PaymentID: "payment-1",
 			CustomerID: "ann", Currency: "USD", Amount: 8}), 0)
 

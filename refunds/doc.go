@@ -131,7 +131,8 @@
 // A quote is on the grid of what its provider carries, and the rest joins the next
 // refund of the payment (Quote.Carried). Once no more of the order can be refunded, PayCarried
 // makes store credit of it: a refund of its own on the payment, by which it is carried
-// no more. returns.Service.Over knows when that is.
+// no more. returns.Service.Over knows when that is. So it is with what a refund was paid
+// less because others had given it back, once theirs comes back (Quote.Rest).
 //
 // # Money that others gave back
 //

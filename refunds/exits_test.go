@@ -193,7 +193,7 @@ func (m *exits) step() string {
 
 func (m *exits) ask(reference string, method payment.Method) error {
 	q := request(1, 1)
-	q.ClientReference, q.Method = reference, method
+	q.ClientReference, q.Method, q.LessOutside = reference, method, m.random.IntN(2) == 0
 	_, err := m.Refund(m.Context(), q)
 	if code := refunds.CodeOf(err); err != nil && code != refunds.CodeBalance {
 		m.Error(err)
@@ -238,6 +238,7 @@ func (m *exits) end(trace string) {
 			}
 		}
 		if open == 0 {
+			m.rests(trace)
 			return
 		}
 	}
@@ -246,4 +247,22 @@ func (m *exits) end(trace string) {
 		m.Logf("%s %s by %s, hold %q, work %+v", r.ClientReference, r.Status, r.Method, r.HoldRef, r.Work)
 	}
 	m.Errorf("not every refund has ended after %s", trace)
+}
+
+// rests has what refunds left paid, and requires that nothing is left where there is money
+// for it.
+func (m *exits) rests(trace string) {
+	m.payRests()
+	rests, err := m.store.CarriedRests(m.Context(), "", 10)
+	if err != nil {
+		m.Fatal(err)
+	}
+	for _, rest := range rests {
+		state, err := m.store.PaymentState(m.Context(), refunds.OpenRequest{OrderID: rest.OrderID,
+			PaymentID: rest.PaymentID, Currency: rest.Currency})
+		if left := state.Balance.Available(); err != nil || left > 0 {
+			m.Errorf("%d of payment %s is owed, and %d is left of it, %v, after %s", rest.Amount, rest.PaymentID, left,
+				err, trace)
+		}
+	}
 }

@@ -14,8 +14,8 @@ type Grid struct {
 	// minor units. Amounts it returns sum to amounts that can be carried. nil: every
 	// amount can.
 	Below func(amount int64) int64
-	// Carried is what the refunds before carried over, in minor units: the sum of
-	// their Quote.Carried.
+	// Carried is what the refunds before left, in minor units: the sum of their
+	// Quote.Rest.
 	Carried int64
 }
 
@@ -27,20 +27,22 @@ func (g Grid) below(amount int64) int64 {
 }
 
 // gridOf is the grid of a payment of the method, of which this much was captured. A
-// payment that the shop took itself has none, nor one that the provider can't have
-// charged: an amount beside the grid is then refused as checkCapable says.
+// payment that the shop took itself carries every amount, and so does one that the provider
+// can't have charged: an amount beside the grid is then refused as checkCapable says.
 func (c Config) gridOf(m payment.Method, captured int64, currency money.Currency, carried int64) Grid {
 	nearest := payment.CapabilitiesOf(c.Gateway).Nearest
+	g := Grid{Carried: carried}
 	if m.Manual() || nearest == nil {
-		return Grid{}
+		return g
 	}
 	if below, above, ok := nearest(captured, currency); !ok || below != captured || above != captured {
-		return Grid{}
+		return g
 	}
-	return Grid{Carried: carried, Below: func(amount int64) int64 {
+	g.Below = func(amount int64) int64 {
 		below, _, _ := nearest(amount, currency)
 		return below
-	}}
+	}
+	return g
 }
 
 // gridFor is the grid that a refund is quoted on: that of its payment, where it has

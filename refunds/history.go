@@ -34,6 +34,9 @@ type Payments interface {
 // PaymentLedger is what a payment has taken and given back, whoever did it.
 type PaymentLedger struct {
 	Balance
+	// Rest is what refunds of the payment have left unpaid and may yet pay, minor units;
+	// see Quote.Rest.
+	Rest         int64
 	OutsideMoney []Outside // oldest first; nil for none
 }
 
@@ -45,7 +48,7 @@ func (s *Service) PaymentLedger(ctx context.Context, p PaymentRef) (PaymentLedge
 	if err != nil {
 		return PaymentLedger{}, fmt.Errorf("refunds: ledger of payment %s: %w", p.PaymentID, err)
 	}
-	l := PaymentLedger{Balance: state.Balance}
+	l := PaymentLedger{Balance: state.Balance, Rest: state.Carried}
 	if l.OutsideMoney, err = s.store.Outside(ctx, OutsideQuery{PaymentID: p.PaymentID}); err != nil {
 		return PaymentLedger{}, fmt.Errorf("refunds: ledger of payment %s: %w", p.PaymentID, err)
 	}
@@ -232,8 +235,7 @@ func (f *follower) owedAgain(ctx context.Context, p PaymentRef, s seen) error {
 // paidByOthers reports whether the refund is of nothing, because others had given back
 // what it would have paid.
 func (r *Refund) paidByOthers() bool {
-	byOthers := func(f Fee) bool { return f.Kind == PaidByOthers }
-	return r.Amount() == 0 && (r.Quote.Part() || slices.ContainsFunc(r.Quote.Fees, byOthers))
+	return r.Amount() == 0 && (r.Quote.Part() || r.Quote.byOthers() > 0)
 }
 
 // withoutOthers is the request without what others paid.

@@ -34,7 +34,7 @@ func effectsOf(before *Refund, after Refund) Effects {
 		entry.ID, entry.Ref, entry.Amount = a.ID, "refund:"+a.ID, after.Amount()
 		entry.Note = "refund " + a.ProviderID
 		if _, rest := CarriedPayment(after.ClientReference); rest {
-			entry.Note = "the rest of refunds that could not be sent to the card"
+			entry.Note = "the rest of refunds that could not be paid with them"
 		}
 	case StatusReversed:
 		entry.ID, entry.Ref, entry.Amount = a.ID+":reversed", "reversal:"+a.ID, -after.Amount()

@@ -238,7 +238,7 @@ func (o *opening) parts(d *owed, states []PaymentState, current []*Refund) ([]Qu
 			return nil, err
 		}
 		o.s.cfg.evenOut(split, amounts, o.Currency)
-		quotes = d.quote.inParts(d.paying(amounts, current))
+		quotes = d.quote.inParts(d.paying(amounts, states, current))
 	}
 	for i, p := range d.free {
 		if quotes[i].Amount == 0 {

@@ -119,12 +119,13 @@ func (d *owed) value(
 	if !r.LessOutside || short <= 0 {
 		return nil
 	}
-	if d.frozen = nil; len(k.standing) > 0 {
-		d.quote = d.quote.atMost(d.quote.Amount - short)
+	d.frozen = nil
+	d.request.Fees = append(d.request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
+	if len(k.standing) > 0 {
+		d.quote = d.quote.lessOthers(short)
 		d.quote.Whole = max(0, d.quote.Whole-short)
 		return nil
 	}
-	d.request.Fees = append(d.request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
 	d.quote, err = NewQuoteOn(d.request, given, grid)
 	return err
 }
@@ -138,6 +139,7 @@ func (d *owed) beside(k known) {
 	for _, q := range k.again {
 		before += q.Amount
 	}
+	left = max(left, before) // of what came back from others nothing was decided when the rest was
 	d.quote = d.quote.without(k.standing)
 	if d.quote.Whole = k.whole; d.quote.Amount > left {
 		d.quote = d.quote.atMost(max(0, left))
@@ -177,20 +179,33 @@ func (d owed) splitPayments(pays []Payment, states []PaymentState, current []*Re
 	return out
 }
 
-// paying leaves those payments free that give something back, or have a refund of it
-// that is to end; the first where there is none. It returns their amounts.
-func (d *owed) paying(amounts []int64, current []*Refund) []int64 {
+// paying leaves those payments free that give something back, lack it because others gave it
+// back, or have a refund of it that is to end; the first where there is none. It returns their
+// amounts, and what others gave back of each.
+func (d *owed) paying(amounts []int64, states []PaymentState, current []*Refund) (parts, others []int64) {
 	var free []int
-	var out []int64
+	lacking := d.byOthers(states)
 	for i, p := range d.free {
-		if amounts[i] > 0 || current[p] != nil {
-			free, out = append(free, p), append(out, amounts[i])
+		if amounts[i] > 0 || lacking[i] > 0 || current[p] != nil {
+			free, parts, others = append(free, p), append(parts, amounts[i]), append(others, lacking[i])
 		}
 	}
 	if len(free) == 0 {
-		free, out = d.free[:1], amounts[:1]
+		free, parts, others = d.free[:1], amounts[:1], lacking[:1]
 	}
 	d.free = free
+	return parts, others
+}
+
+// byOthers is how much of what others gave back each free payment lacks: no more than they
+// gave back of it.
+func (d owed) byOthers(states []PaymentState) []int64 {
+	out := make([]int64, len(d.free))
+	left := d.quote.byOthers()
+	for i, p := range d.free {
+		out[i] = min(left, states[p].Balance.Outside)
+		left -= out[i]
+	}
 	return out
 }
 

@@ -8,18 +8,26 @@ import (
 
 // inParts divides a quote into one for each amount, which sum to what it pays. Their
 // lines, fees and ByTerms sum to those of q, and each pays its lines less its fees.
-// The units of a line stand in the first part and the fees in the last; which
-// component of which line a payment gives back matters in the sum alone.
-func (q Quote) inParts(amounts []int64) []Quote {
+// The units of a line stand in the first part, the fees in the last, and what others
+// gave back, which others says for each part, where they did; which component of which line a
+// payment gives back matters in the sum alone.
+func (q Quote) inParts(amounts, others []int64) []Quote {
 	if len(amounts) == 1 {
 		return []Quote{q}
 	}
 	parts := make([]Quote, len(amounts))
 	lines, byTerms := slices.Clone(q.Lines), q.ByTerms
+	fees := slices.DeleteFunc(slices.Clone(q.Fees), func(f Fee) bool { return f.Kind == PaidByOthers })
 	for i, amount := range amounts {
 		p := Quote{Currency: q.Currency, Amount: amount, Gross: amount, ByTerms: min(amount, byTerms), Whole: q.whole()}
 		if i == len(amounts)-1 {
-			p.Gross, p.Fees, p.FeesSum, p.ByTerms = amount+q.FeesSum, slices.Clone(q.Fees), q.FeesSum, byTerms
+			p.Fees, p.ByTerms = fees, byTerms
+		}
+		if others[i] > 0 {
+			p.Fees = append(p.Fees, Fee{Kind: PaidByOthers, Amount: others[i]})
+		}
+		for _, f := range p.Fees {
+			p.Gross, p.FeesSum = p.Gross+f.Amount, p.FeesSum+f.Amount
 		}
 		byTerms -= p.ByTerms
 		p.Lines = takeLines(lines, p.Gross, i == 0)
@@ -94,7 +102,7 @@ func (q Quote) atMost(amount int64) Quote {
 	if q.Amount <= amount {
 		return q
 	}
-	return q.inParts([]int64{amount, q.Amount - amount})[0]
+	return q.inParts([]int64{amount, q.Amount - amount}, []int64{0, q.byOthers()})[0]
 }
 
 // whole is what is paid in all where the quote is a part of it.

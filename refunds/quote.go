@@ -3,6 +3,7 @@ package refunds
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/returnkit/returnkit/orders/money"
 )
@@ -152,6 +153,34 @@ func NewQuoteOn(r QuoteRequest, given map[string]Refunded, g Grid) (Quote, error
 	}
 	q.settle(taken, stated, byTerms, g)
 	return q, nil
+}
+
+// Rest is what of its lines a refund has not paid and may yet be, minor units: what it
+// carried over, and beside an amount what others had given back, which is owed once
+// theirs comes back. Negative where it pays what others before it left.
+func (q Quote) Rest() int64 {
+	if q.Amount == 0 {
+		return q.Carried // what others paid of it is opened anew; see Service.SyncPayment
+	}
+	return q.Carried + q.byOthers()
+}
+
+// byOthers is what others had given back of it.
+func (q Quote) byOthers() (sum int64) {
+	for _, f := range q.Fees {
+		if f.Kind == PaidByOthers {
+			sum += f.Amount
+		}
+	}
+	return sum
+}
+
+// lessOthers is the quote without what others gave back of it, at most its amount.
+func (q Quote) lessOthers(minor int64) Quote {
+	q.Fees = append(slices.Clone(q.Fees), Fee{Kind: PaidByOthers, Amount: minor})
+	q.FeesSum, q.Amount = q.FeesSum+minor, q.Amount-minor
+	q.ByTerms = max(0, q.ByTerms-minor)
+	return q
 }
 
 // Leakage is what overrides added to the refund: Amount above ByTerms, 0 or

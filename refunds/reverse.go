@@ -139,8 +139,11 @@ func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
 	for _, r := range o.Refunds {
 		others = append(others, r.Quote)
 	}
-	if quote = quote.without(others); !reversed.paidByOthers() {
+	quote = quote.without(others)
+	if !reversed.paidByOthers() {
 		quote = quote.atMost(reversed.Quote.Amount)
+	} else if lacked := reversed.Quote.byOthers(); lacked > 0 {
+		quote = quote.atMost(lacked) // the rest is of parts that lack something too; see Quote.Rest
 	}
 	quote.Whole = max(reversed.Quote.Whole, quote.Amount)
 	return quote, nil

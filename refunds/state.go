@@ -13,7 +13,7 @@ func StateOf(r OpenRequest, b Balance, all []Refund) PaymentState {
 			continue
 		}
 		if other.PaymentID == r.PaymentID {
-			state.Carried += other.Quote.Carried
+			state.Carried += other.Quote.Rest()
 			if !counts {
 				state.Owed += other.Amount()
 			}

@@ -230,7 +230,7 @@ type PaymentState struct {
 	// reference stand, or that were taken back and no refund after replaces, neither on
 	// their payment nor, by what the others sum to, on another one.
 	Refunded map[string]Refunded
-	// Carried is the sum of Quote.Carried over the same refunds, those of the payment
+	// Carried is the sum of Quote.Rest over the same refunds, those of the payment
 	// alone.
 	Carried int64
 	// Owed is what such owed parts on this payment are of, in minor units. It is

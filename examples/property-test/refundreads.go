@@ -160,7 +160,7 @@ func (s *RefundStore) CarriedRests(
 			if r.PaymentID > after && r.Status.CountsAgainstCaptured() {
 				of[r.PaymentID] = refunds.CarriedRest{
 					OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer, Currency: r.Quote.Currency,
-					Amount: of[r.PaymentID].Amount + r.Quote.Carried,
+					Amount: of[r.PaymentID].Amount + r.Quote.Rest(),
 				}
 			}
 		}

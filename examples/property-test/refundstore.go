@@ -135,7 +135,7 @@ func (d *refundRows) state(r refunds.OpenRequest) (refunds.PaymentState, error) 
 			continue
 		}
 		if other.PaymentID == r.PaymentID {
-			state.Carried += other.Quote.Carried
+			state.Carried += other.Quote.Rest()
 			if owed {
 				state.Owed += other.Amount()
 			}

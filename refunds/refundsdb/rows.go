@@ -73,7 +73,7 @@ func rowOfRefund(r *refunds.Refund) refundRow {
 		ID: r.ID, IntentID: r.IntentID, Leg: r.Leg, Reference: r.ClientReference,
 		OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
 		Method: string(r.Method), Currency: string(r.Quote.Currency), AmountMinor: r.Amount(),
-		WholeMinor: r.Quote.Whole, CarriedMinor: r.Quote.Carried,
+		WholeMinor: r.Quote.Whole, CarriedMinor: r.Quote.Rest(),
 		Request: sqldb.AsJSON(r.Request), Quote: sqldb.AsJSON(r.Quote), Status: string(r.Status),
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
 		NextAt: sqldb.At(r.Work.NextAt), Attempts: r.Work.Attempts, LeaseUntil: sqldb.At(r.Work.LeaseUntil),

@@ -24,7 +24,7 @@ func (s *Store) CarriedRests(ctx context.Context, after string, limit int) ([]re
 		if r.Status.CountsAgainstCaptured() && r.PaymentID > after {
 			rests[r.PaymentID] = refunds.CarriedRest{
 				OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer, Currency: r.Quote.Currency,
-				Amount: rests[r.PaymentID].Amount + r.Quote.Carried,
+				Amount: rests[r.PaymentID].Amount + r.Quote.Rest(),
 			}
 		}
 	}

@@ -129,7 +129,14 @@ func outsideMessage(order orders.Order, o refunds.Outside, l refunds.PaymentLedg
 	if over := l.Overpaid(); over > 0 {
 		return text + fmt.Sprintf(" More went back than was paid: %s too much.", money.New(over, l.Currency))
 	}
-	return text + fmt.Sprintf(" %s of the payment can still be refunded.", money.New(l.Available(), l.Currency))
+	text += fmt.Sprintf(" %s of the payment can still be refunded.", money.New(l.Available(), l.Currency))
+	if rest := min(l.Rest, l.Available()); rest > 0 {
+		text += fmt.Sprintf(
+			" %s of that is owed for refunds that were paid less. It is paid with the next refund of the order, or as "+
+				"store credit once nothing more of it can be returned.", money.New(rest, l.Currency),
+		)
+	}
+	return text
 }
 
 // taskOutside is the task of a return whose order was refunded by others.

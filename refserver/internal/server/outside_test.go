@@ -159,5 +159,18 @@ func TestProgramsCloseACaseThatWasRefundedElsewhere(t *testing.T) {
 		if err != nil || rec.Totals.Count[refunds.MadeOutside] != 1 || rec.Differences != 0 {
 			t.Errorf("%+v, %v, want %s as made outside", rec.Totals, err, made.ID)
 		}
+
+		// Theirs fails: what the case was paid less is owed, and joins the next refund.
+		if _, err := b.Simulator.SettleRefund(made.ID, "failed", "lost_or_stolen_card"); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the alert that more is owed", func() bool {
+			return strings.Contains(staff.get("/admin/queue").body, "is owed for refunds that were paid less")
+		})
+		next := b.approved(o)
+		staff.json("/api/admin/returns/"+next.ID+"/refund", `{"method":"store_credit"}`).want(t, 200, `"success":true`)
+		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != o.Payment.Amount {
+			t.Errorf("store credit %d, want %d, %v", credit, o.Payment.Amount, err)
+		}
 	})
 }

@@ -52,7 +52,7 @@ func TestARestThatBecameStoreCreditIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const says = "could not be sent to the card"
+	const says = "could not be paid with them"
 	ada.get("/orders/"+o.ID).want(http.StatusOK, says, "0.005")
 	ada.get("/returns/"+c.ID).want(http.StatusOK, says, "0.005")
 	ada.get("/store-credit").want(http.StatusOK, says, "0.005")
