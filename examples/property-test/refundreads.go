@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -61,7 +63,7 @@ func (s *RefundStore) List(ctx context.Context, q refunds.Query) (page []refunds
 		all := d.find(func(r refunds.Refund) bool {
 			return r.OrderID == cmp.Or(q.OrderID, r.OrderID) &&
 				(len(q.Status) == 0 || slices.Contains(q.Status, r.Status)) &&
-				(!q.NeedsReview || r.Work.NeedsReview || d.owed(r)) &&
+				(!q.NeedsReview || r.Work.NeedsReview || refunds.Owed(r, d.ofOrder(r.OrderID))) &&
 				(q.From.IsZero() || !r.CreatedAt.Before(q.From)) && (q.To.IsZero() || r.CreatedAt.Before(q.To))
 		})
 		slices.Reverse(all)
@@ -106,7 +108,7 @@ func (s *RefundStore) PaymentState(
 	ctx context.Context, r refunds.OpenRequest,
 ) (state refunds.PaymentState, err error) {
 	err = s.v.view(ctx, func(d *refundRows) error {
-		if checkText(r) != nil {
+		if r.Check() != nil {
 			return notFound("payment", r.PaymentID)
 		}
 		state, err = d.state(r)
@@ -155,6 +157,9 @@ func (s *RefundStore) CarriedRests(
 	ctx context.Context, after string, limit int,
 ) (rests []refunds.CarriedRest, err error) {
 	err = s.v.view(ctx, func(d *refundRows) error {
+		if purchase.CheckText(after, math.MaxInt) != "" {
+			return nil
+		}
 		of := map[string]refunds.CarriedRest{}
 		for _, r := range d.refunds {
 			if r.PaymentID > after && r.Status.CountsAgainstCaptured() {

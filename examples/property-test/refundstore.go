@@ -5,14 +5,15 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -59,19 +60,9 @@ func invalid(field, message string) error {
 	return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: message}
 }
 
-// checkText refuses ids that are no text.
-func checkText(r refunds.OpenRequest) error {
-	for _, id := range []string{r.ClientReference, r.OrderID, r.PaymentID} {
-		if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-			return invalid("id", fmt.Sprintf("The id %q is no text.", id))
-		}
-	}
-	return nil
-}
-
 // account returns what is known of the payment, or what its balance is seeded from.
 func (d *refundRows) account(r refunds.OpenRequest) (account, error) {
-	if err := checkText(r); err != nil {
+	if err := r.Check(); err != nil {
 		return account{}, err
 	}
 	a, ok := d.accounts[r.PaymentID]
@@ -98,27 +89,9 @@ func (d *refundRows) find(keep func(refunds.Refund) bool) (found []refunds.Refun
 	return found
 }
 
-// owed reports whether the refund is a part that failed, or was reversed and not replaced,
-// while another of its reference stands.
-func (d *refundRows) owed(r refunds.Refund) bool {
-	if r.Status.CountsAgainstCaptured() || !r.Quote.Part() {
-		return false
-	}
-	live, whole, stands := int64(0), int64(0), false
-	for _, other := range d.find(func(o refunds.Refund) bool { return o.ClientReference == r.ClientReference }) {
-		later := cmp.Or(other.CreatedAt.Compare(r.CreatedAt), strings.Compare(other.ID, r.ID)) > 0
-		if other.PaymentID == r.PaymentID && later {
-			return false // replaced
-		}
-		if other.Status != refunds.StatusReversed {
-			w := max(other.Quote.Whole, other.Amount())
-			if live += other.Amount(); whole == 0 || w < whole {
-				whole = w
-			}
-		}
-		stands = stands || other.Status.CountsAgainstCaptured()
-	}
-	return stands && (r.Status == refunds.StatusFailed || live < whole)
+// ofOrder are the refunds of an order, oldest first.
+func (d *refundRows) ofOrder(id string) []refunds.Refund {
+	return d.find(func(r refunds.Refund) bool { return r.OrderID == id })
 }
 
 // state is what is known of a payment when a refund of it is decided.
@@ -127,27 +100,7 @@ func (d *refundRows) state(r refunds.OpenRequest) (refunds.PaymentState, error) 
 	if err != nil {
 		return refunds.PaymentState{}, err
 	}
-	state := refunds.PaymentState{Balance: a.balance, Refunded: map[string]refunds.Refunded{}}
-	for _, other := range d.refunds {
-		owed := d.owed(other)
-		counts := other.Status.CountsAgainstCaptured() || owed
-		if other.OrderID != r.OrderID || other.ClientReference == r.ClientReference || !counts {
-			continue
-		}
-		if other.PaymentID == r.PaymentID {
-			state.Carried += other.Quote.Rest()
-			if owed {
-				state.Owed += other.Amount()
-			}
-		}
-		for _, l := range other.Quote.Lines {
-			before := state.Refunded[l.OrderLineID]
-			state.Refunded[l.OrderLineID] = refunds.Refunded{
-				Units: before.Units + l.Units, Components: before.Components.Add(l.Refunded),
-			}
-		}
-	}
-	return state, nil
+	return refunds.StateOf(r, a.balance, d.ofOrder(r.OrderID)), nil
 }
 
 // save keeps a change, all of it. The transaction around it makes that all or nothing.
@@ -307,7 +260,9 @@ func (s *RefundStore) UpdateSweep(
 	ctx context.Context, change func(refunds.Sweep) (refunds.Sweep, error),
 ) (sweep refunds.Sweep, err error) {
 	err = s.v.update(ctx, func(d *refundRows) error {
-		sweep, err = change(d.sweep)
+		if sweep, err = change(d.sweep); err == nil {
+			err = sweep.Check()
+		}
 		d.sweep = sweep
 		return err
 	})
@@ -326,6 +281,9 @@ func (s *RefundStore) Book(
 		a, err := d.account(r)
 		if err != nil {
 			return err
+		}
+		if problem := purchase.CheckText(providerID, math.MaxInt); problem != "" {
+			return invalid("provider_id", problem)
 		}
 		var before *refunds.Outside
 		if o, ok := d.outside[providerID]; ok {

@@ -228,6 +228,9 @@ func (s *ReturnStore) Publish(ctx context.Context, t returns.Terms) (published r
 		if slices.ContainsFunc(d.terms, func(there returns.Terms) bool { return there.ID == t.ID }) {
 			return fmt.Errorf("there are terms %s", t.ID)
 		}
+		if err := t.Check(); err != nil {
+			return err
+		}
 		published = fresh(t)
 		published.Version = len(d.terms) + 1
 		d.terms = append(d.terms, fresh(published))
