@@ -68,7 +68,9 @@ func (l *Log) Take() (sent []string, commits int) {
 // Want takes, and fails where the numbers are others.
 func (l *Log) Want(t testing.TB, what string, sent, commits int) {
 	t.Helper()
-	if got, n := l.Take(); len(got) != sent || n != commits {
+	got, n := l.Take()
+	t.Logf("%s: %d statements and %d commits", what, len(got), n)
+	if len(got) != sent || n != commits {
 		t.Errorf("%s: %d statements and %d commits, want %d and %d:\n%s",
 			what, len(got), n, sent, commits, strings.Join(got, "\n"))
 	}

@@ -14,9 +14,12 @@ import (
 // BenchmarkRefundThroughTheWholeShop pays approved cases back over HTTP, from
 // the request to the restock, by card through the simulator and PostgreSQL, for
 // 8 clients or as many as CLIENTS says. Where pgbench is installed, its TPC-B follows on
-// the same server, by 8 clients for 12 s or PGBENCH_SECONDS, and the ratio is reported:
+// the same server, by 8 clients for 12 s or PGBENCH_SECONDS, and the ratio is reported, with
+// how many transactions of the database wrote for each refund. A test of refundsdb beside it
+// says how many statements one refund sends:
 //
-//	SQLSTORETEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/e2e/crashtest/
+//	SQLSTORETEST_FSYNC=on go test -v -run TestStatementsPerRefund -bench RefundThrough -benchtime 1000x \
+//		./refunds/refundsdb/ ./refserver/internal/e2e/crashtest/
 func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	w := newWorldWith(b, sqlstoretest.PostgresURL(b)) // a provider that answers at once writes no file
 	server := w.shop()
@@ -28,6 +31,9 @@ func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	}
 	close(work)
 	var group sync.WaitGroup
+	// The next number of a transaction that writes; reading it takes none.
+	const next = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+	before := w.count(next)
 	b.ResetTimer()
 	for range testreq.Number(b, "CLIENTS", 8) {
 		group.Go(func() {
@@ -42,6 +48,7 @@ func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	b.StopTimer()
 	rate := float64(b.N) / b.Elapsed().Seconds()
 	b.ReportMetric(rate, "refunds/s")
+	b.ReportMetric(float64(w.count(next)-before)/float64(b.N), "writing-commits/refund")
 	server.Stop()
 	w.verdict()
 	if tps := pgbench(b); tps > 0 && b.N > 1 {
