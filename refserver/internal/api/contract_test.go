@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -18,10 +16,9 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
-	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
-	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // pixel is a PNG of one red pixel, in base64.
@@ -38,25 +35,7 @@ type bundle struct {
 
 func newBundle(t *testing.T) *bundle {
 	t.Helper()
-	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s"}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics, app.WithWeakHashes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := testreq.Context(t)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	s := apptest.Open(t, slog.LevelError, []string{"PAYMENT_PROVIDER_TIMEOUT=4s"})
 	gate := access.New(access.Config{
 		Owns:      func(context.Context, auth.User, access.Subject, string) (bool, error) { return false, nil },
 		Record:    func(_ access.Route, _ access.Refuse, next http.Handler) http.Handler { return next },
@@ -66,11 +45,12 @@ func newBundle(t *testing.T) *bundle {
 		Gate: gate,
 		Endpoints: endpoint.New(endpoint.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Levels: s.Figures, Log: s.Log,
-			Currency: c.Money(), Features: s.Features,
+			Currency: s.Config.Money(), Features: s.Features,
 		}),
 		Uploads: s.Uploads, Log: s.Log,
 	})}
-	if b.staff, err = s.Auth.UserByName(t.Context(), c.SuperAdminUsername); err != nil {
+	var err error
+	if b.staff, err = s.Auth.UserByName(t.Context(), s.Config.SuperAdminUsername); err != nil {
 		t.Fatal(err)
 	}
 	ada := auth.Registration{Username: "ada", Email: "ada@example.com", Password: "correct horse"}

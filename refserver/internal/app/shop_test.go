@@ -18,28 +18,15 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
-	"github.com/returnkit/returnkit/refserver/internal/testlog"
 	"github.com/returnkit/returnkit/returns"
 )
 
 // open opens a shop with these settings, and runs its workers where asked to.
 func open(t *testing.T, run bool, settings ...string) *app.App {
 	t.Helper()
-	settings = append([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_OPEN_SECONDS=1"}, settings...)
-	c, err := config.Load(settings, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelInfo, metrics), metrics, app.WithWeakHashes())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := apptest.Open(t, slog.LevelInfo, append([]string{"BREAKER_OPEN_SECONDS=1"}, settings...))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	stopped := make(chan error, 1)
 	if run {
@@ -50,11 +37,6 @@ func open(t *testing.T, run bool, settings ...string) *app.App {
 	t.Cleanup(func() {
 		cancel()
 		if err := <-stopped; err != nil {
-			t.Error(err)
-		}
-		ctx, cancel := testreq.Context(t)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
 			t.Error(err)
 		}
 	})

@@ -14,14 +14,13 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -52,30 +51,14 @@ func each(t *testing.T, test func(t *testing.T, settings ...string)) {
 // open serves a shop whose workers stand still.
 func open(t *testing.T, settings ...string) *bench {
 	t.Helper()
-	c, err := config.Load(
-		append(
-			[]string{"DATA_DIR=" + t.TempDir(), "STRIPE_WEBHOOK_SECRET=" + secret, "BREAKER_OPEN_SECONDS=1"},
-			settings...),
-		"",
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics, app.WithWeakHashes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := testreq.Context(t)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	settings = append([]string{"STRIPE_WEBHOOK_SECRET=" + secret, "BREAKER_OPEN_SECONDS=1"}, settings...)
+	return openWith(t, nil, settings...)
+}
+
+// openWith is open with options of the shop, and with no settings but these.
+func openWith(t *testing.T, options []app.Option, settings ...string) *bench {
+	t.Helper()
+	s := apptest.Open(t, slog.LevelWarn, settings, options...)
 	handler, err := server.New(s)
 	if err != nil {
 		t.Fatal(err)

@@ -4,21 +4,14 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/quality"
-	"github.com/returnkit/returnkit/refserver/internal/server"
-	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // exporting starts an export and returns the address of its page.
@@ -221,39 +214,6 @@ func (f fakeRun) run(ctx context.Context, a quality.Asked, step func(quality.Ste
 var fakeScenarios = []quality.Scenario{
 	{ID: "X.1", Stimulus: "something happens", Measure: "some measure", Target: "7"},
 	{ID: "X.2", Stimulus: "something else", Measure: "another", Target: "8", StandIn: "a stand-in"},
-}
-
-// openWith is open with options of the shop.
-func openWith(t *testing.T, options []app.Option, settings ...string) *bench {
-	t.Helper()
-	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir()}, settings...), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := testlog.New(t, slog.LevelWarn, metrics)
-	s, err := app.Open(t.Context(), c, log, metrics, append(options, app.WithWeakHashes())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := testreq.Context(t)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	handler, err := server.New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(handler)
-	t.Cleanup(srv.Close)
-	s.Health.SetStarted()
-	return &bench{App: s, t: t, url: srv.URL}
 }
 
 func TestScenariosAreRunFromTheDesk(t *testing.T) {

@@ -15,14 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
@@ -38,25 +36,7 @@ type bundle struct {
 
 func newBundle(t *testing.T, settings ...string) *bundle {
 	t.Helper()
-	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s"}, settings...), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelError, metrics), metrics, app.WithWeakHashes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := testreq.Context(t)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	s := apptest.Open(t, slog.LevelError, append([]string{"PAYMENT_PROVIDER_TIMEOUT=4s"}, settings...))
 	pages, err := server.New(s)
 	if err != nil {
 		t.Fatal(err)

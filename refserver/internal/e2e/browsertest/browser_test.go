@@ -16,12 +16,10 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/app"
-	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/server"
-	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // serve opens a shop with these settings and serves its pages.
@@ -33,25 +31,7 @@ func serve(t *testing.T, settings ...string) (*app.App, string) {
 // serveAt is serve with a server whose address is known before.
 func serveAt(t *testing.T, srv *httptest.Server, settings ...string) (*app.App, string) {
 	t.Helper()
-	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s"}, settings...), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics, app.WithWeakHashes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := testreq.Context(t)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	s := apptest.Open(t, slog.LevelWarn, append([]string{"PAYMENT_PROVIDER_TIMEOUT=4s"}, settings...))
 	pages, err := server.New(s)
 	if err != nil {
 		t.Fatal(err)

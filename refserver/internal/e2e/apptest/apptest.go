@@ -1,0 +1,41 @@
+// Package apptest opens the shop for a test.
+package apptest
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/returnkit/returnkit/internal/testreq"
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
+)
+
+// Open opens a shop in a folder of the test's own, unless the settings name another, with
+// passwords that cost little to hash. It logs from a level on to the test, and is closed when
+// the test ends.
+func Open(t *testing.T, level slog.Level, settings []string, options ...app.Option) *app.App {
+	t.Helper()
+	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir()}, settings...), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options = append([]app.Option{app.WithWeakHashes()}, options...)
+	s, err := app.Open(t.Context(), c, testlog.New(t, level, metrics), metrics, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := testreq.Context(t)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
