@@ -99,9 +99,9 @@ type Store interface {
 	// PaymentState reads what Open would find, without a lock and without seeding: a
 	// preview, true at some instant. What r.Check refuses is ErrNotFound here.
 	PaymentState(ctx context.Context, r OpenRequest) (PaymentState, error)
-	// CarriedRests returns the payments of which the refunds that are neither failed nor
-	// reversed carried more over than they paid of it, in order of PaymentID, those above
-	// after, up to limit. None is above what is no text (purchase.CheckText).
+	// CarriedRests returns the payments whose refunds that are neither failed nor reversed
+	// have a Quote.Rest of more than 0 in all, in order of PaymentID, those above after, up
+	// to limit. None is above what is no text (purchase.CheckText).
 	CarriedRests(ctx context.Context, after string, limit int) ([]CarriedRest, error)
 	// ProviderAttempts returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.

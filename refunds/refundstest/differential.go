@@ -213,6 +213,9 @@ func (c *caller) opens(ctx context.Context, p plan, n int) (refunds.Refund, erro
 				return nil, err
 			}
 			a.ID, a.Quote.Carried = attempt, int64(n%3)
+			if n%4 == 1 { // others gave it back
+				a.Quote.Fees = append(a.Quote.Fees, refunds.Fee{Kind: refunds.PaidByOthers, Amount: 7})
+			}
 			if current != nil {
 				return current, current.Retry(a, c.stamp())
 			}

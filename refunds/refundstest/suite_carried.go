@@ -17,6 +17,7 @@ func testCarried(b *bench) {
 			return current, err
 		}
 		a.Quote.Carried = 3
+		a.Quote.Fees = append(a.Quote.Fees, refunds.Fee{Kind: refunds.PaidByOthers, Amount: 5})
 		return refunds.NewRefund(refunds.Params{
 			ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1",
 			Attempt: a,
@@ -31,7 +32,7 @@ func testCarried(b *bench) {
 	next := p.other()
 	state, err := b.store.PaymentState(b.ctx, next.open())
 	b.ok(err)
-	b.equal("carried", state.Carried, int64(3))
+	b.equal("carried, and what others had given back", state.Carried, int64(3+5))
 }
 
 // testCarriedRests lists what payments carried over, without what a refund has paid of it,
@@ -46,6 +47,9 @@ func testCarriedRests(b *bench) {
 			if a.Quote.Carried = carried; carried < 0 { // of no line: it pays what was carried alone
 				a.Method, a.Request.Lines = payment.StoreCredit, nil
 				a.Quote = refunds.Quote{Currency: p.currency, Amount: -carried, Carried: carried, ByTerms: -carried}
+			}
+			if carried == 5 { // and others had given back 2 more
+				a.Quote.Fees = append(a.Quote.Fees, refunds.Fee{Kind: refunds.PaidByOthers, Amount: 2})
 			}
 			return refunds.NewRefund(refunds.Params{
 				ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment,
@@ -73,8 +77,8 @@ func testCarriedRests(b *bench) {
 		b.ok(err)
 		b.equal(what, got, want)
 	}
-	rests("what was carried", "", 10, rest(p, 7), rest(q, 5))
-	first, second := rest(p, 7), rest(q, 5)
+	rests("what was carried", "", 10, rest(p, 7), rest(q, 5+2))
+	first, second := rest(p, 7), rest(q, 5+2)
 	if second.PaymentID < first.PaymentID {
 		first, second = second, first
 	}
@@ -82,7 +86,7 @@ func testCarriedRests(b *bench) {
 	rests("the second page", first.PaymentID, 1, second)
 	rests("no page", "", 0)
 	paid := open(p.other(), -7)
-	rests("once one was paid", "", 10, rest(q, 5))
+	rests("once one was paid", "", 10, rest(q, 5+2))
 	state, err := b.store.PaymentState(b.ctx, p.other().open())
 	b.ok(err)
 	b.equal("carried in the end", []any{state.Carried, state.Refunded[p.order+"-1"].Units}, []any{int64(0), 2})
