@@ -92,7 +92,10 @@ func tooMuchText() error {
 
 func (in *Intake) readParts(parts *multipart.Reader, judge func(url.Values) error) error {
 	left := int64(maxFields)
-	for {
+	for n := 0; ; n++ {
+		if n > maxParts {
+			return problem.Invalid("form", fmt.Sprintf("The form has more than %d parts.", maxParts))
+		}
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			return nil

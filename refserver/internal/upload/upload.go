@@ -36,6 +36,9 @@ const (
 	maxFields = input.MaxBody
 	// inFlight is how many bytes of large bodies are taken in at a time.
 	inFlight = 1 << 30
+	// maxParts is how many parts a form may have, empty ones and other files included: each takes
+	// much longer to read than to send.
+	maxParts = 2000
 	// maxFiles is far over what any policy takes; the policy's own limit is
 	// named to who passes it.
 	maxFiles = 100

@@ -231,22 +231,6 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// TestEmptyFieldsAreCounted: what has no text takes memory too.
-func TestEmptyFieldsAreCounted(t *testing.T) {
-	b := newBench(t, Config{})
-	for name, fields := range map[string][]string{
-		"of one name": slices.Repeat([]string{"a", ""}, 5000), "with text": slices.Repeat([]string{"a", "b"}, 5000),
-	} {
-		t.Run(name, func(t *testing.T) {
-			kind, body := form(fields...)
-			in := b.begin(kind, body, false)
-			if p := problem.Of(in.ReadForm(nil)); p.Status != 413 || p.Code != "TOO_LARGE" {
-				t.Errorf("%+v with %d values kept", p, len(in.Form["a"]))
-			}
-		})
-	}
-}
-
 func TestPhotosInJSONAreTakenIn(t *testing.T) {
 	b := newBench(t, Config{})
 	data := make([]byte, 100_000)
