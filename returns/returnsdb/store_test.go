@@ -94,7 +94,12 @@ func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
 				t.Fatalf("published version %d, %v; want %d", terms.Version, err, want)
 			}
 		}
-		for _, statement := range []string{"UPDATE ?(rk)terms SET note = 'x'", "DELETE FROM ?(rk)terms"} {
+		statements := []string{"UPDATE ?(rk)terms SET note = 'x'", "DELETE FROM ?(rk)terms"}
+		if db.Dialect() == sqlstore.SQLite {
+			statements = append(statements, "INSERT OR REPLACE INTO ?(rk)terms SELECT * FROM ?(rk)terms",
+				"INSERT OR REPLACE INTO ?(rk)terms SELECT 't3', 1, policy, 0, '', '', '', '' FROM ?(rk)terms LIMIT 1")
+		}
+		for _, statement := range statements {
 			if _, err := db.Writer().ExecContext(t.Context(), statement); err == nil ||
 				!strings.Contains(err.Error(), "never changed or deleted") {
 				t.Errorf("%s: %v", statement, err)

@@ -19,8 +19,9 @@ import (
 // way.
 const (
 	// 1 had no shop_schema, 2 no outside money, 3 other names of columns, 5 one payment for each
-	// order, and no operations, notices, mails, webhooks or pages of the provider.
-	schemaNumber = 6
+	// order, and no operations, notices, mails, webhooks or pages of the provider, 6 rows of the audit
+	// and of the terms that SQLite let be replaced.
+	schemaNumber = 7
 	minBinary    = 6
 )
 

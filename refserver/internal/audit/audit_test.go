@@ -120,6 +120,10 @@ func TestTheDatabaseRefusesToChangeOrRemoveEntries(t *testing.T) {
 		}
 		if dialect(db) == "postgres" {
 			statements = append(statements, "TRUNCATE rk_audit_entries")
+		} else {
+			statements = append(statements,
+				"INSERT OR REPLACE INTO rk_audit_entries SELECT * FROM rk_audit_entries WHERE seq = 2",
+				"UPDATE OR REPLACE rk_audit_entries SET seq = 3 WHERE seq = 2")
 		}
 		for _, statement := range statements {
 			if err := exec(t.Context(), db, statement); err == nil || !strings.Contains(err.Error(), "append-only") {

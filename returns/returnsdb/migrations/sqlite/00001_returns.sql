@@ -109,6 +109,12 @@ CREATE TRIGGER rk_terms_are_not_deleted BEFORE DELETE ON rk_terms
 BEGIN
     SELECT RAISE(ABORT, 'published terms are never changed or deleted');
 END;
+-- INSERT OR REPLACE removes a row without asking the trigger before DELETE.
+CREATE TRIGGER rk_terms_are_not_replaced BEFORE INSERT ON rk_terms
+    WHEN EXISTS (SELECT 1 FROM rk_terms WHERE id = NEW.id OR version = NEW.version)
+BEGIN
+    SELECT RAISE(ABORT, 'published terms are never changed or deleted');
+END;
 
 CREATE TABLE rk_returns_events (
     id           TEXT        NOT NULL PRIMARY KEY,

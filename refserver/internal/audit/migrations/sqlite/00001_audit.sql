@@ -39,6 +39,12 @@ CREATE TRIGGER rk_audit_entries_not_deleted BEFORE DELETE ON rk_audit_entries
 BEGIN
     SELECT RAISE(ABORT, 'the audit is append-only');
 END;
+-- INSERT OR REPLACE removes a row without asking the triggers before DELETE.
+CREATE TRIGGER rk_audit_entries_not_replaced BEFORE INSERT ON rk_audit_entries
+    WHEN EXISTS (SELECT 1 FROM rk_audit_entries WHERE day = NEW.day AND seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit is append-only');
+END;
 CREATE TRIGGER rk_audit_head_stays BEFORE DELETE ON rk_audit_head
 BEGIN
     SELECT RAISE(ABORT, 'the audit is append-only');
