@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -77,6 +78,10 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 	case reversed.Method.Manual(), reversed.Amount() == 0:
 		return nil
 	}
+	found, err := s.store.ByClientReferences(ctx, []string{reversed.ClientReference})
+	if err != nil {
+		return fmt.Errorf("refunds: parts of the refund for %s: %w", reversed.ClientReference, err)
+	}
 	opened := false
 	errNone := errors.New("nothing is owed")
 	open := []OpenRequest{{
@@ -87,7 +92,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		if opened = false; current[0] != nil {
 			return current, nil
 		}
-		quote, err := s.stillOwed(reversed, o)
+		quote, err := s.stillOwed(reversed, o, found[reversed.ClientReference])
 		if err != nil || quote.Amount == 0 || quote.Amount > o.Payments[0].available(nil) {
 			return nil, errNone // given back by another refund since
 		}
@@ -119,10 +124,10 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 }
 
 // stillOwed is what is owed of a refund that was reversed, as a quote of now: all of
-// the request, or the part beside those of other payments. It is on the grid of the
-// payment where that carried anything over, which it does only where no other payment
-// paid the order.
-func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
+// the request, or the part beside those of other payments, which parts has too where they
+// were reversed. It is on the grid of the payment where that carried anything over, which it
+// does only where no other payment paid the order.
+func (s *Service) stillOwed(reversed Refund, o OpenState, parts []Refund) (Quote, error) {
 	state, request := o.Payments[0], reversed.Request.withoutOthers()
 	if !reversed.Quote.Part() {
 		var grid Grid
@@ -135,11 +140,7 @@ func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
 	if err != nil {
 		return quote, err
 	}
-	var others []Quote
-	for _, r := range o.Refunds {
-		others = append(others, r.Quote)
-	}
-	quote = quote.without(others)
+	quote = quote.without(besides(reversed, o.Refunds, parts))
 	if !reversed.paidByOthers() {
 		quote = quote.atMost(reversed.Quote.Amount)
 	} else if lacked := reversed.Quote.byOthers(); lacked > 0 {
@@ -147,4 +148,23 @@ func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
 	}
 	quote.Whole = max(reversed.Quote.Whole, quote.Amount)
 	return quote, nil
+}
+
+// besides are what the other parts of a refund that was reversed are of: those that stand,
+// and those that are owed as well once it is opened again.
+func besides(reversed Refund, standing, parts []Refund) []Quote {
+	again := reversed
+	again.Status = StatusCreated
+	all := append(slices.Clone(parts), standing...)
+	all = append(all, again)
+	var others []Quote
+	for _, r := range standing {
+		others = append(others, r.Quote)
+	}
+	for _, r := range parts {
+		if r.PaymentID != reversed.PaymentID && r.Status == StatusReversed && Owed(r, all) {
+			others = append(others, r.Quote)
+		}
+	}
+	return others
 }

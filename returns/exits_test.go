@@ -227,3 +227,33 @@ func everyCaseEnds(t *testing.T, sequences int, buy func(*shop) purchase.Purchas
 		return ""
 	}, gen.SliceOf(one), gen.Bool())
 }
+
+// TestPartsThatWereTakenBackOneByOneCountOnce: the refund of the first part is paid by store
+// credit, and withdrawn; then the bank takes the second part back, and it is offered again.
+// Both are owed still, and together they are of the units once.
+func TestPartsThatWereTakenBackOneByOneCountOnce(t *testing.T) {
+	p := policy()
+	p.RefundFrom = returns.StatusAuthorized
+	e := &exits{shop: newShop(t, p)}
+	o := e.paidByTwo(3)
+	first := e.filed(o, 2)
+	_, err := e.svc.Authorize(e.ctx, first.ID, kim, "")
+	e.ok(err)
+	e.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
+	_, _, _ = e.svc.Refund(e.ctx, first.ID, kim, returns.RefundParams{Method: payment.Card}) // half of it is refused
+	_, paid, err := e.svc.Refund(e.ctx, first.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
+	e.ok(err)
+	e.equal("paid in two parts", []any{paid.Status, len(paid.Legs)}, []any{refunds.StatusSucceeded, 2})
+	_, err = e.svc.Reject(e.ctx, first.ID, kim, "")
+	for _, part := range paid.Legs {
+		e.ok(err)
+		e.ok(e.svc.RefundChanged(e.ctx, e.reversed(part)))
+	}
+	in, err := e.payer.ByClientReference(e.ctx, first.ID)
+	e.ok(err)
+	offered := in.Legs[len(in.Legs)-1].Quote
+	second := paid.Legs[1].Quote
+	e.equal("what is offered again", []any{offered.Amount, offered.Lines}, []any{second.Amount, second.Lines})
+
+	e.equal("the unit that is left", e.end(e.filed(o, 1).ID, true), returns.StatusRefunded)
+}
