@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -45,9 +46,20 @@ type templates struct {
 	style string // changes with the style sheet and the script, so that cached ones are not used
 }
 
-// loadTemplates parses every templates/*.html with the layout and partials
-// (templates/_*.html). A page defines "content".
+// loaded has the templates by the name of the zone: shops of one process share them.
+var loaded sync.Map
+
+// loadTemplates returns the pages that show times in the zone.
 func loadTemplates(zone *time.Location) (*templates, error) {
+	once, _ := loaded.LoadOrStore(zone.String(), sync.OnceValues(func() (*templates, error) {
+		return parseTemplates(zone)
+	}))
+	return once.(func() (*templates, error))()
+}
+
+// parseTemplates parses every templates/*.html with the layout and partials
+// (templates/_*.html). A page defines "content".
+func parseTemplates(zone *time.Location) (*templates, error) {
 	sum := sha256.New()
 	for _, name := range []string{"static/app.css", "static/dashboard.js", "static/page.js", "static/notices.js"} {
 		data, err := files.ReadFile(name)
