@@ -1,7 +1,6 @@
 package ordersdb_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/testreq"
@@ -54,21 +53,7 @@ func TestPostgreSQLIsLinearizable(t *testing.T) {
 	)
 }
 
-// TestStoreOnPostgreSQL empties one database again and again: to make a new
-// one for each subtest takes most of the time.
 func TestStoreOnPostgreSQL(t *testing.T) {
-	db := migrated(t, sqlstoretest.Postgres(t))
-	var tables []string
-	err := db.Read().NewSelect().Table("pg_tables").Column("tablename").
-		Where("schemaname = current_schema()").Where("tablename NOT LIKE '%version%'").Scan(t.Context(), &tables)
-	if err != nil || len(tables) < 10 {
-		t.Fatal(tables, err)
-	}
-	orderstest.TestStore(t, func(t *testing.T) orders.Store {
-		if _, err := db.Writer().ExecContext(t.Context(),
-			"TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
-			t.Fatal(err)
-		}
-		return ordersdb.New(db)
-	})
+	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	orderstest.TestStore(t, func(t *testing.T) orders.Store { return ordersdb.New(empty(t)) })
 }

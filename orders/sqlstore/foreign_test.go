@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -147,7 +146,7 @@ func untouched(t *testing.T, pool *bun.DB) {
 }
 
 // suites run those of all stores on handles that open gives, each empty.
-func suites(t *testing.T, open func(t *testing.T) *sqlstore.DB) {
+func suites(t *testing.T, open func(testing.TB) *sqlstore.DB) {
 	t.Helper()
 	t.Run("orders", func(t *testing.T) {
 		orderstest.TestStore(t, func(t *testing.T) orders.Store { return ordersdb.New(open(t)) })
@@ -163,12 +162,13 @@ func suites(t *testing.T, open func(t *testing.T) *sqlstore.DB) {
 func TestStoresOnAPgxPoolUnderAPrefix(t *testing.T) {
 	pool := foreignPgxPool(t)
 	db := handle(t, pool, sqlstore.Options{Prefix: "acme_"})
-	suites(t, emptied(t, db, "tablename LIKE 'acme\\_%'"))
+	suites(t, sqlstoretest.Emptied(t, db))
 	untouched(t, pool)
 }
 
 func TestStoresOnAForeignSQLitePoolUnderAPrefix(t *testing.T) {
-	suites(t, func(t *testing.T) *sqlstore.DB {
+	suites(t, func(tb testing.TB) *sqlstore.DB {
+		t := tb.(*testing.T)
 		pool := foreignSQLite(t)
 		t.Cleanup(func() { untouched(t, pool) })
 		return handle(t, pool, sqlstore.Options{Prefix: "acme_returns_"})
@@ -179,7 +179,7 @@ func TestStoresOnAForeignPostgreSQLPoolInASchema(t *testing.T) {
 	pool := foreignPostgres(t)
 	run(t, pool.DB, "CREATE SCHEMA kit")
 	db := handle(t, pool, sqlstore.Options{Schema: "kit"})
-	suites(t, emptied(t, db, "schemaname = 'kit'"))
+	suites(t, sqlstoretest.Emptied(t, db))
 	untouched(t, pool)
 }
 
@@ -220,21 +220,5 @@ func TestNoNameIsTooLongForAPrefix(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// emptied empties the tables of one database again and again: to make a new one
-// for each subtest takes most of the time.
-func emptied(t *testing.T, db *sqlstore.DB, where string) func(t *testing.T) *sqlstore.DB {
-	t.Helper()
-	var tables []string
-	err := db.Read().NewSelect().TableExpr("pg_tables").ColumnExpr("schemaname || '.' || tablename").
-		Where(where).Where("tablename NOT LIKE '%version'").Scan(t.Context(), &tables)
-	if err != nil || len(tables) < 20 || slices.Contains(tables, "public.orders") {
-		t.Fatal(tables, err)
-	}
-	return func(t *testing.T) *sqlstore.DB {
-		run(t, db.Writer().DB, "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY")
-		return db
 	}
 }

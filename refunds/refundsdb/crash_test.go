@@ -48,13 +48,14 @@ func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqlstoretest.SQLite) }
 
 func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqlstoretest.Postgres) }
 
-// outsideCrashes opens a database for each store: the sweep is one row.
-func outsideCrashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
-	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store { return refundsdb.New(migrated(t, open(t))) })
+// Each store has a database to itself: the sweep is one row.
+func TestOutsideMoneyAtEveryCutPointOnSQLite(t *testing.T) {
+	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
+	})
 }
 
-func TestOutsideMoneyAtEveryCutPointOnSQLite(t *testing.T) { outsideCrashes(t, sqlstoretest.SQLite) }
-
 func TestOutsideMoneyAtEveryCutPointOnPostgreSQL(t *testing.T) {
-	outsideCrashes(t, sqlstoretest.Postgres)
+	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store { return refundsdb.New(empty(t)) })
 }

@@ -31,10 +31,8 @@ func TestStoreOnSQLite(t *testing.T) {
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t,
-			sqlstoretest.Postgres(t)))
-	})
+	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(empty(t)) })
 }
 
 func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {

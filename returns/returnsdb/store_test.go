@@ -33,9 +33,8 @@ func TestStoreOnSQLite(t *testing.T) {
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	returnstest.TestStore(
-		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) },
-	)
+	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(empty(t)) })
 }
 
 func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
