@@ -160,6 +160,7 @@ func suites(t *testing.T, open func(testing.TB) *sqlstore.DB) {
 }
 
 func TestStoresOnAPgxPoolUnderAPrefix(t *testing.T) {
+	t.Parallel()
 	pool := foreignPgxPool(t)
 	db := handle(t, pool, sqlstore.Options{Prefix: "acme_"})
 	suites(t, sqlstoretest.Emptied(t, db))
@@ -167,6 +168,7 @@ func TestStoresOnAPgxPoolUnderAPrefix(t *testing.T) {
 }
 
 func TestStoresOnAForeignSQLitePoolUnderAPrefix(t *testing.T) {
+	t.Parallel()
 	suites(t, func(tb testing.TB) *sqlstore.DB {
 		t := tb.(*testing.T)
 		pool := foreignSQLite(t)
@@ -176,6 +178,7 @@ func TestStoresOnAForeignSQLitePoolUnderAPrefix(t *testing.T) {
 }
 
 func TestStoresOnAForeignPostgreSQLPoolInASchema(t *testing.T) {
+	t.Parallel()
 	pool := foreignPostgres(t)
 	run(t, pool.DB, "CREATE SCHEMA kit")
 	db := handle(t, pool, sqlstore.Options{Schema: "kit"})

@@ -56,6 +56,7 @@ func TestOutsideMoneyAtEveryCutPointOnSQLite(t *testing.T) {
 }
 
 func TestOutsideMoneyAtEveryCutPointOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
 	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store { return refundsdb.New(empty(t)) })
 }

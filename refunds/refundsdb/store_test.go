@@ -31,6 +31,7 @@ func TestStoreOnSQLite(t *testing.T) {
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
 	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(empty(t)) })
 }

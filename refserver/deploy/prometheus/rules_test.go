@@ -34,6 +34,7 @@ func promtool(t *testing.T, args ...string) {
 func TestRulesAreWellFormed(t *testing.T) { promtool(t, "check", "rules", "rules.yml") }
 
 func TestAlertsFireOnFaultsAndAreSilentOtherwise(t *testing.T) {
+	t.Parallel()
 	promtool(t, "test", "rules", "rules_test.yml")
 }
 

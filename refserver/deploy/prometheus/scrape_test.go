@@ -36,6 +36,7 @@ import (
 // TestPrometheusAnswersForEachMetric has a real Prometheus scrape a shop, and
 // asks it for each metric, each panel of the dashboard and each rule.
 func TestPrometheusAnswersForEachMetric(t *testing.T) {
+	t.Parallel()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
 		testreq.SkipOrFail(t, "no prometheus: install the package prometheus")

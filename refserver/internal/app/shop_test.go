@@ -15,7 +15,6 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
@@ -47,7 +46,7 @@ func open(t *testing.T, run bool, settings ...string) *app.App {
 func each(t *testing.T, fn func(t *testing.T, settings ...string)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { fn(t) })
-	t.Run("postgres", func(t *testing.T) { fn(t, "DATABASE_URL="+sqlstoretest.PostgresURL(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, "DATABASE_URL="+apptest.PostgresURL(t)) })
 }
 
 func customer(t *testing.T, s *app.App, name string) event.Actor {

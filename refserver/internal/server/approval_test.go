@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -34,7 +34,7 @@ func two(t *testing.T, settings ...string) (a, b *bench, provider *paysim.Simula
 		}
 	})
 	settings = append([]string{
-		"DATABASE_URL=" + sqlstoretest.PostgresURL(t), "PAYMENT_PROVIDER_URL=" + address, "PAYMENT_PROVIDER_TIMEOUT=4s",
+		"DATABASE_URL=" + apptest.PostgresURL(t), "PAYMENT_PROVIDER_URL=" + address, "PAYMENT_PROVIDER_TIMEOUT=4s",
 	}, settings...)
 	return open(t, settings...), open(t, settings...), provider
 }

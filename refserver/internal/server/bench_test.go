@@ -17,7 +17,6 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
@@ -45,7 +44,7 @@ type bench struct {
 func each(t *testing.T, test func(t *testing.T, settings ...string)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { test(t) })
-	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+sqlstoretest.PostgresURL(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+apptest.PostgresURL(t)) })
 }
 
 // open serves a shop whose workers stand still.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 )
 
 // relay passes connections on to an address, until it is cut.
@@ -105,7 +105,7 @@ func behind(t *testing.T, database string) (*relay, string) {
 // the shop follows when it is back.
 func TestADatabaseThatIsAwayIsSaidInWords(t *testing.T) {
 	t.Parallel()
-	database, address := behind(t, sqlstoretest.PostgresURL(t))
+	database, address := behind(t, apptest.PostgresURL(t))
 	b := open(t, "DATABASE_URL="+address)
 	b.customer("ada")
 	ada, nobody := b.signInAs("ada", "correct horse"), b.visitor()

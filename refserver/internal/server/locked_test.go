@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 )
 
 // TestALockedTableIsSaidToBeBusy is fault S21: a table that somebody has locked
@@ -18,7 +18,7 @@ import (
 func TestALockedTableIsSaidToBeBusy(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/server/")
 	t.Parallel()
-	address := sqlstoretest.PostgresURL(t)
+	address := apptest.PostgresURL(t)
 	limits := "statement_timeout=1500&lock_timeout=700"
 	if strings.Contains(address, "?") {
 		limits = "&" + limits

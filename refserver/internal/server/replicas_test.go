@@ -17,9 +17,9 @@ import (
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -170,7 +170,7 @@ func TestReplicasShowTheSameFiguresAndKeepThemOverARestart(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	settings := []string{"DATABASE_URL=" + sqlstoretest.PostgresURL(t), "PAYMENT_PROVIDER_URL=" + address}
+	settings := []string{"DATABASE_URL=" + apptest.PostgresURL(t), "PAYMENT_PROVIDER_URL=" + address}
 	one, two := openReplica(t, io.Discard, settings...), openReplica(t, io.Discard, settings...)
 	for range 3 {
 		one.buy("4242424242424242")

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -266,7 +266,7 @@ func TestFlashSalesAreSwitchedOff(t *testing.T) {
 // A switch that is turned at one shop counts at the others on its database.
 func TestASwitchCountsAtAllShopsOfADatabase(t *testing.T) {
 	t.Parallel()
-	settings := "DATABASE_URL=" + sqlstoretest.PostgresURL(t)
+	settings := "DATABASE_URL=" + apptest.PostgresURL(t)
 	one, two := open(t, settings), open(t, settings)
 	one.run()
 	two.run()

@@ -2,11 +2,13 @@
 package apptest
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -38,4 +40,17 @@ func Open(t *testing.T, level slog.Level, settings []string, options ...app.Opti
 		}
 	})
 	return s
+}
+
+// PostgresURL returns the URL of a fresh PostgreSQL database with the tables of the shop, or
+// ends the test when there is no server.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	return sqlstoretest.PostgresCopy(t, "shop", func(ctx context.Context, url string) error {
+		c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + url}, "")
+		if err != nil {
+			return err
+		}
+		return app.Migrate(ctx, c)
+	})
 }

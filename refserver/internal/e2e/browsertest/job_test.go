@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -24,7 +24,7 @@ const product, bought, sentBack = 3, 3, 2
 // are gone through in two; with SCREENSHOTS set, in all four.
 func TestTheMainJobInABrowser(t *testing.T) {
 	sqlite := func(*testing.T) []string { return nil }
-	postgres := func(t *testing.T) []string { return []string{"DATABASE_URL=" + sqlstoretest.PostgresURL(t)} }
+	postgres := func(t *testing.T) []string { return []string{"DATABASE_URL=" + apptest.PostgresURL(t)} }
 	for _, run := range []struct {
 		name          string
 		settings      func(*testing.T) []string

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/process"
 )
@@ -25,7 +25,7 @@ const losing = `{"refund":{"drop_after":0.2,"timeout_after":0.1,"timeout_before"
 func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Parallel()
 	for name, url := range map[string]func(testing.TB) string{
-		"sqlite": func(testing.TB) string { return "" }, "postgres": sqlstoretest.PostgresURL,
+		"sqlite": func(testing.TB) string { return "" }, "postgres": apptest.PostgresURL,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +86,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
-	w := newWorld(t, sqlstoretest.PostgresURL(t))
+	w := newWorld(t, apptest.PostgresURL(t))
 	first, second := w.shop(), w.shop()
 	admin := w.staff(first)
 	w.approved(admin, 20)
@@ -168,7 +168,7 @@ func (w *world) faults(plan string) {
 func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
-	w := newWorld(t, sqlstoretest.PostgresURL(t))
+	w := newWorld(t, apptest.PostgresURL(t))
 	frozen := w.freeze(`{"latency_ms":150}`)
 	other := w.shop()
 	w.finish(other) // only when the leases of the frozen one have run out
@@ -182,7 +182,7 @@ func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
-	w := newWorld(t, sqlstoretest.PostgresURL(t))
+	w := newWorld(t, apptest.PostgresURL(t))
 	frozen := w.freeze(`{"latency_ms":150,"refund":{"error_4xx":1}}`)
 	w.faults(`{"refund":{"error_4xx":1}}`)
 	other := w.shop()

@@ -12,7 +12,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
 )
 
 // TestTheShopDoesWhatTheModelSays runs random sequences against the whole shop
@@ -26,7 +26,7 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 		usually int64 // sequences: a database of its own for each costs PostgreSQL seconds
 	}{
 		{"sqlite", func(*testing.T) string { return "" }, 4},
-		{"postgres", func(t *testing.T) string { return sqlstoretest.PostgresURL(t) }, 2},
+		{"postgres", func(t *testing.T) string { return apptest.PostgresURL(t) }, 2},
 	} {
 		t.Run(db.name, func(t *testing.T) {
 			seed := testreq.Number(t, "SEED", time.Now().UnixNano())
