@@ -85,10 +85,11 @@ type SMTP struct {
 }
 
 // sendTimeout is how long a mail server may take, and maxAnswers how many bytes it may say in all:
-// many times what a server does, its certificates included.
+// several times what a server does, its certificates included. An answer of many lines is read in
+// time that grows with the square of its length.
 const (
 	sendTimeout = 20 * time.Second
-	maxAnswers  = 256 << 10
+	maxAnswers  = 32 << 10
 )
 
 // NewSMTP returns a sender through the server of an address such as
