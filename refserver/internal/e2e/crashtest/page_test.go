@@ -392,7 +392,10 @@ var pageKills = map[string]func(*paying){
 		p.toPage()
 		p.settling(p.cancel)
 		p.worker()
-		_ = p.cancel(p.t.Context()) // refused for one that is canceled
+		testreq.UntilEvery(p.t, 50*time.Millisecond, "the order to be canceled", func() bool {
+			_ = p.cancel(p.t.Context()) // refused while a worker looks, and for one that is canceled
+			return p.newest().Status == "CANCELLED"
+		})
 		p.ends("CANCELLED")
 	},
 	"in the middle of canceling what is paid": func(p *paying) {
