@@ -66,18 +66,18 @@ func ExampleFair_Take() {
 // A caller that waits by itself, or has a clock of its own.
 func ExampleFair_Reserve() {
 	limiter, err := throttle.NewFair(throttle.FairConfig{
-		Limit: throttle.Limit{Count: 1, Per: time.Second, Burst: 1}, MaxKeys: 10, MaxWait: 10 * time.Second,
+		Limit: throttle.Limit{Count: 1, Per: time.Minute, Burst: 1}, MaxKeys: 10, MaxWait: time.Minute,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, key := range []string{"ann", "bob"} {
 		d, wait, err := limiter.Reserve(context.Background(), key, 1)
-		fmt.Println(key, d.Allowed, wait.Round(100*time.Millisecond), err)
+		fmt.Println(key, d.Allowed, wait.Round(time.Minute), err)
 	}
 	// Output:
 	// ann true 0s <nil>
-	// bob true 1s <nil>
+	// bob true 1m0s <nil>
 }
 
 func ExampleFair_ReserveAt() {
