@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 // maxWaitingConns is how many connections may wait for a request, or for the rest of its headers.
@@ -21,8 +23,8 @@ type waitingConns struct {
 	limit int
 
 	mu        sync.Mutex
-	at        map[net.Conn]*list.Element  // in its list of byAddress
-	byAddress map[netip.Prefix]*list.List // of net.Conn, the oldest first
+	at        map[net.Conn]*list.Element // in its list of byAddress
+	byAddress map[string]*list.List      // of net.Conn, the oldest first
 }
 
 // connKey is where a request's context has its connection.
@@ -30,7 +32,7 @@ type connKey struct{}
 
 // bound has the server keep within limit.
 func (w *waitingConns) bound(srv *http.Server, limit int) {
-	w.limit, w.at, w.byAddress = limit, map[net.Conn]*list.Element{}, map[netip.Prefix]*list.List{}
+	w.limit, w.at, w.byAddress = limit, map[net.Conn]*list.Element{}, map[string]*list.List{}
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
 	}
@@ -97,16 +99,11 @@ func (w *waitingConns) remove(c net.Conn) {
 	}
 }
 
-// addressOf is the address of the other end; of IPv6 the /64, which is what one customer is given.
-func addressOf(c net.Conn) netip.Prefix {
+// addressOf is the address of the other end, as connections are counted by.
+func addressOf(c net.Conn) string {
 	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
-		return netip.Prefix{}
+		return ""
 	}
-	address, bits := at.Addr().Unmap(), 32
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, _ := address.Prefix(bits) // which all addresses have
-	return prefix
+	return auth.AddressKey(at.Addr().String())
 }

@@ -141,6 +141,22 @@ func (n *Names) Stamp(i, j int) event.Stamp {
 	}
 }
 
+// Spoiled returns stamps with a text that not every database keeps, by the field that has it.
+func Spoiled(s event.Stamp) map[string]event.Stamp {
+	all := map[string]event.Stamp{}
+	for field, spoil := range map[string]func(*event.Stamp){
+		"by.id":          func(s *event.Stamp) { s.By.ID = "nul\x00" },
+		"by.name":        func(s *event.Stamp) { s.By.Name = "bad\xff" },
+		"source.address": func(s *event.Stamp) { s.Source.Address = "nul\x00" },
+		"source.request": func(s *event.Stamp) { s.Source.Request = "bad\xff" },
+	} {
+		one := s
+		spoil(&one)
+		all[field] = one
+	}
+	return all
+}
+
 // Own reports whether the program made the id.
 func (n *Names) Own(id string) bool { return strings.HasPrefix(id, "id-"+n.Run+"-") }
 

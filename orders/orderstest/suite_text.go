@@ -3,6 +3,7 @@ package orderstest
 import (
 	"errors"
 
+	"github.com/returnkit/returnkit/internal/differ"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -20,14 +21,7 @@ func (b *bench) badField(what string, err error, field string) {
 func testNoText(b *bench) {
 	p, o, r := b.history()
 	before := b.snapshot(p, o, r)
-	for field, spoil := range map[string]func(s *event.Stamp){
-		"by.id":          func(s *event.Stamp) { s.By.ID = "nul\x00" },
-		"by.name":        func(s *event.Stamp) { s.By.Name = "bad\xff" },
-		"source.address": func(s *event.Stamp) { s.Source.Address = "nul\x00" },
-		"source.request": func(s *event.Stamp) { s.Source.Request = "bad\xff" },
-	} {
-		at := b.stamp()
-		spoil(&at)
+	for field, at := range differ.Spoiled(b.stamp()) {
 		_, err := b.store.SaveProduct(b.ctx, p.ID, at, func(p *orders.Product) error {
 			p.Stock++
 			return nil

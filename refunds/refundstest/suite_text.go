@@ -3,6 +3,7 @@ package refundstest
 import (
 	"errors"
 
+	"github.com/returnkit/returnkit/internal/differ"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
@@ -21,14 +22,7 @@ func (b *bench) badField(what string, err error, field string) {
 func testNoText(b *bench) {
 	p, r := b.history()
 	before := b.snapshot(p, r.ID)
-	for field, spoil := range map[string]func(s *event.Stamp){
-		"by.id":          func(s *event.Stamp) { s.By.ID = "nul\x00" },
-		"by.name":        func(s *event.Stamp) { s.By.Name = "bad\xff" },
-		"source.address": func(s *event.Stamp) { s.Source.Address = "nul\x00" },
-		"source.request": func(s *event.Stamp) { s.Source.Request = "bad\xff" },
-	} {
-		at := b.stamp()
-		spoil(&at)
+	for field, at := range differ.Spoiled(b.stamp()) {
 		_, err := b.change(r.ID, func(r *refunds.Refund) error { return r.Hold(at, "dp_2", "disputed again") })
 		b.badField("Update", err, field)
 		_, err = b.openBy(p.other().open(), func(s refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {

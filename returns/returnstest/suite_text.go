@@ -3,6 +3,7 @@ package returnstest
 import (
 	"errors"
 
+	"github.com/returnkit/returnkit/internal/differ"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -20,14 +21,7 @@ func (b *bench) badField(what string, err error, field string) {
 func testNoText(b *bench) {
 	o, r := b.history()
 	before := b.snapshot(o, r)
-	for field, spoil := range map[string]func(s *event.Stamp){
-		"by.id":          func(s *event.Stamp) { s.By.ID = "nul\x00" },
-		"by.name":        func(s *event.Stamp) { s.By.Name = "bad\xff" },
-		"source.address": func(s *event.Stamp) { s.Source.Address = "nul\x00" },
-		"source.request": func(s *event.Stamp) { s.Source.Request = "bad\xff" },
-	} {
-		at := b.stamp()
-		spoil(&at)
+	for field, at := range differ.Spoiled(b.stamp()) {
 		_, err := b.change(b.ctx, r.ID, func(r *returns.Return) error {
 			return r.Override(at, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "ours"})
 		})

@@ -148,16 +148,16 @@ func withAddress(ctx context.Context, address string) context.Context {
 // addressOf is whose turn in the line it is: the address of the request.
 func addressOf(ctx context.Context) string {
 	if a, ok := ctx.Value(addressContext{}).(string); ok {
-		return addressKey(a)
+		return AddressKey(a)
 	}
-	return addressKey(event.SourceOf(ctx).Address)
+	return AddressKey(event.SourceOf(ctx).Address)
 }
 
 // enter lets a sign-in begin, by the failures of the address and then by those
 // of the account and address, and returns the function to call when it has
 // ended. What the address may not do leaves nothing behind under the name.
 func (s *Service) enter(ctx context.Context, address, name string) (done func(failed bool), err error) {
-	key := addressKey(address)
+	key := AddressKey(address)
 	ofAddress, err := s.addresses.enter(ctx, key)
 	if err != nil {
 		return nil, err

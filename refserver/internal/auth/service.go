@@ -260,9 +260,9 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 	return u, nil
 }
 
-// addressKey is an address as failures are counted by. One of IPv6 counts as
+// AddressKey is an address as failures and connections are counted by. One of IPv6 counts as
 // its /64, which is what one line is given.
-func addressKey(address string) string {
+func AddressKey(address string) string {
 	if a, err := netip.ParseAddr(address); err == nil {
 		if a = a.Unmap(); a.Is6() {
 			if p, err := a.WithZone("").Prefix(64); err == nil {
