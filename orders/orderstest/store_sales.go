@@ -116,18 +116,48 @@ func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp,
 	if err := change(&f); err != nil {
 		return orders.FlashSale{}, err
 	}
-	f, err := s.saveSale(f)
+	if len(f.PendingEvents()) == 0 {
+		return f, nil
+	}
+	shorter, err := s.endings(math.MaxInt, func(r orders.Reservation) bool { return r.SaleID == id },
+		func(r orders.Reservation) (orders.Reservation, []event.Event, error) { return r.Shorten(f.Ends, st) })
 	if err != nil {
 		return orders.FlashSale{}, err
 	}
-	for _, r := range s.reservations {
-		if r.SaleID == id && r.Status == orders.ReservationHeld {
-			if err := s.saveReservation(r.Shorten(f.Ends, st)); err != nil {
-				return orders.FlashSale{}, err
-			}
-		}
+	if f, err = s.saveSale(f); err != nil {
+		return orders.FlashSale{}, err
+	}
+	for _, e := range shorter {
+		s.saveReservation(e)
 	}
 	return f, nil
+}
+
+// ending is a reservation as it will be, with the events that made it so.
+type ending struct {
+	orders.Reservation
+	events []event.Event
+}
+
+// endings changes up to limit held reservations and keeps none of them, so that a change
+// that is refused leaves all as they are.
+func (s *Store) endings(limit int, which func(orders.Reservation) bool,
+	change func(orders.Reservation) (orders.Reservation, []event.Event, error)) ([]ending, error) {
+	var all []ending
+	for _, r := range s.reservations {
+		if r.Status != orders.ReservationHeld || !which(r) {
+			continue
+		}
+		if len(all) >= limit {
+			break
+		}
+		after, events, err := change(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ending{after, events})
+	}
+	return all, nil
 }
 
 func (s *Store) saveSale(f orders.FlashSale) (orders.FlashSale, error) {
@@ -143,13 +173,9 @@ func (s *Store) saveSale(f orders.FlashSale) (orders.FlashSale, error) {
 	return f.Clone(), nil
 }
 
-func (s *Store) saveReservation(r orders.Reservation, events []event.Event, err error) error {
-	if err != nil {
-		return err
-	}
-	s.events[r.ID] = append(s.events[r.ID], event.Clone(events)...)
-	s.reservations[r.ID] = r
-	return nil
+func (s *Store) saveReservation(e ending) {
+	s.events[e.ID] = append(s.events[e.ID], event.Clone(e.events)...)
+	s.reservations[e.ID] = e.Reservation
 }
 
 // hold moves n units of a product from the stock to the reservations of a sale.
@@ -198,7 +224,8 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 	if err := s.hold(saleID, r.Quantity-s.reservations[r.ID].Quantity); err != nil {
 		return orders.Reservation{}, err
 	}
-	return r, s.saveReservation(r, events, nil)
+	s.saveReservation(ending{r, events})
+	return r, nil
 }
 
 // Reservation implements orders.Store.
@@ -234,22 +261,19 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 // expire ends reservations. Their events name no customer: it was the time.
 func (s *Store) expire(st event.Stamp, limit int, which func(orders.Reservation) bool) (n int, err error) {
 	st.By = event.System("flash sales")
-	for _, r := range s.reservations {
-		if r.Status != orders.ReservationHeld || r.ExpiresAt.After(st.At) || !which(r) {
-			continue
-		}
-		if n >= limit {
-			break
-		}
-		n++
-		if err := s.hold(r.SaleID, -r.Quantity); err != nil {
-			return n, err
-		}
-		if err := s.saveReservation(r.Expire(st)); err != nil {
-			return n, err
-		}
+	due := func(r orders.Reservation) bool { return !r.ExpiresAt.After(st.At) && which(r) }
+	over, err := s.endings(limit, due,
+		func(r orders.Reservation) (orders.Reservation, []event.Event, error) { return r.Expire(st) })
+	if err != nil {
+		return 0, err
 	}
-	return n, nil
+	for i, e := range over {
+		if err := s.hold(e.SaleID, -e.Quantity); err != nil {
+			return i, err
+		}
+		s.saveReservation(e)
+	}
+	return len(over), nil
 }
 
 // checkSales refuses a new order beyond the caps of its sales. It returns how
@@ -275,12 +299,14 @@ func (s *Store) checkSales(c orders.Change) (map[int64]int, error) {
 func (s *Store) countInSales(c orders.Change) error {
 	for _, id := range c.Reservations {
 		if r := s.state(s.sales.byID[id], c.After.CustomerID).Reserved; r.ID != "" {
+			used, events, err := r.Use(c.After.ID, c.Stamp())
+			if err != nil {
+				return err
+			}
 			if err := s.hold(id, -r.Quantity); err != nil {
 				return err
 			}
-			if err := s.saveReservation(r.Use(c.After.ID, c.Stamp())); err != nil {
-				return err
-			}
+			s.saveReservation(ending{used, events})
 		}
 	}
 	for id, n := range c.Sales {

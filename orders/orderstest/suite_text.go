@@ -2,6 +2,7 @@ package orderstest
 
 import (
 	"errors"
+	"time"
 
 	"github.com/returnkit/returnkit/internal/differ"
 	"github.com/returnkit/returnkit/orders"
@@ -21,6 +22,8 @@ func (b *bench) badField(what string, err error, field string) {
 func testNoText(b *bench) {
 	p, o, r := b.history()
 	before := b.snapshot(p, o, r)
+	over := b.stamp()
+	over.At = over.At.Add(time.Hour)
 	for field, at := range differ.Spoiled(b.stamp()) {
 		_, err := b.store.SaveProduct(b.ctx, p.ID, at, func(p *orders.Product) error {
 			p.Stock++
@@ -36,6 +39,17 @@ func testNoText(b *bench) {
 			_, err = b.shop(b.store).ReserveFlashSale(event.WithSource(b.ctx, at.Source), r.SaleID, by, 1)
 			b.badField("Reserve", err, field)
 		}
+		_, err = b.shop(b.store).UpdateFlashSale(event.WithSource(b.ctx, at.Source), r.SaleID, at.By,
+			func(d *orders.FlashSaleParams) error {
+				d.Ends = b.now.Add(time.Second)
+				return nil
+			})
+		b.badField("UpdateFlashSale", err, field)
+		if at.By == over.By { // who expires them is the time
+			at.At = over.At
+			_, err = b.store.ExpireReservations(b.ctx, at, 10)
+			b.badField("ExpireReservations", err, field)
+		}
 	}
 	_, err := b.store.SaveProduct(b.ctx, p.ID, b.stamp(), func(p *orders.Product) error {
 		p.Category = "nul\x00"
@@ -43,4 +57,7 @@ func testNoText(b *bench) {
 	})
 	b.badField("SaveProduct", err, "category")
 	b.equal("what is stored", b.snapshot(p, o, r), before)
+	n, err := b.store.ExpireReservations(b.ctx, over, 10)
+	b.ok(err)
+	b.equal("reservations that expire after it", n, 1)
 }
