@@ -1,6 +1,7 @@
 package examples
 
 import (
+	"go/format"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,6 +58,26 @@ func TestTutorialsAreOfTheProgramsThatAreCompiled(t *testing.T) {
 		for _, l := range link.FindAllStringSubmatch(read(t, page), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(page), l[1])); err != nil {
 				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+}
+
+// TestGoOnPagesIsFormatted: what is pasted is as gofmt leaves it, indented with tabs.
+func TestGoOnPagesIsFormatted(t *testing.T) {
+	for _, pattern := range []string{"../*.md", "*.md", "*/*.md", "../refserver/docs/*.md"} {
+		pages, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			for _, b := range block.FindAllStringSubmatch(read(t, page), -1) {
+				if b[1] != "go" {
+					continue
+				}
+				if want, err := format.Source([]byte(b[2])); err != nil || string(want) != b[2] {
+					t.Errorf("%s: gofmt (%v) makes this\n%s\nof\n%s", page, err, want, b[2])
+				}
 			}
 		}
 	}
