@@ -57,36 +57,56 @@ func (t *table) init(maxKeys int) {
 func (t *table) hash(key string) uint64 { return max(1, maphash.String(t.seed, key)) }
 
 // take decides on a cost, and returns ErrFull if the key is new and has no room.
+//
+// This is the path of every decision: what a key that is known does not need is in arrive.
 func (t *table) take(g *gcra, h uint64, now, cost int64) (Decision, error) {
-	first, second := t.pair(h)
-	if d, found := t.known(g, h, first, second, now, cost); found {
-		return d, nil
+	for tries := 1; ; tries++ {
+		b, i := t.find(h)
+		if i < 0 {
+			if d, done, err := t.arrive(g, h, now, cost); done {
+				return d, err
+			}
+			continue
+		}
+		tat := b.tat[i].Load()
+		if tat != claimed && b.hash[i].Load() == h {
+			next, ok := g.next(tat, now, cost)
+			if !ok {
+				return g.refused(tat, next, now), nil
+			}
+			if cost == 0 || b.swap(i, h, tat, next) {
+				return g.admitted(next, now), nil
+			}
+		}
+		if tries%16 == 0 {
+			runtime.Gosched()
+		}
 	}
+}
+
+// arrive decides on a key that has no slot. It is not done where the key came in the meantime.
+func (t *table) arrive(g *gcra, h uint64, now, cost int64) (d Decision, done bool, err error) {
 	s := t.stripe(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d, found := t.known(g, h, first, second, now, cost); found {
-		return d, nil // it came in the meantime
+	if _, i := t.find(h); i >= 0 {
+		return Decision{}, false, nil
 	}
 	tat := s.forgotten.Load()
 	next, ok := g.next(tat, now, cost)
 	switch {
 	case !ok:
-		return g.refused(tat, next, now), nil
-	case cost > 0 && !t.place(h, first, second, now, next):
-		return Decision{Limit: g.burst}, ErrFull
+		return g.refused(tat, next, now), true, nil
+	case cost > 0 && !t.place(h, now, next):
+		return Decision{Limit: g.burst}, true, ErrFull
 	}
-	return g.admitted(next, now), nil
+	return g.admitted(next, now), true, nil
 }
 
 // restore gives back what a key took. A key without a slot has its whole burst.
 func (t *table) restore(g *gcra, h uint64, now, cost int64) {
-	first, second := t.pair(h)
 	for {
-		b, i := first, first.find(h)
-		if i < 0 {
-			b, i = second, second.find(h)
-		}
+		b, i := t.find(h)
 		if i < 0 {
 			return
 		}
@@ -103,41 +123,31 @@ func (t *table) restore(g *gcra, h uint64, now, cost int64) {
 
 func (t *table) stripe(h uint64) *stripe { return &t.stripes[h%uint64(len(t.stripes))] }
 
-// pair returns the two buckets in which h can be.
-func (t *table) pair(h uint64) (first, second *bucket) {
+// first returns the bucket in which h is if that has room for it.
+func (t *table) first(h uint64) *bucket {
+	i, _ := bits.Mul64(h, uint64(len(t.buckets)))
+	return &t.buckets[i]
+}
+
+// second returns the other bucket in which h can be.
+func (t *table) second(h uint64) *bucket {
 	n := uint64(len(t.buckets))
 	i, _ := bits.Mul64(h, n)
 	j, _ := bits.Mul64(bits.RotateLeft64(h, 32)*0x9e3779b97f4a7c15, n)
 	if i == j {
 		j = (j + 1) % n
 	}
-	return &t.buckets[i], &t.buckets[j]
+	return &t.buckets[j]
 }
 
-// known decides on a key that has a slot, or reports that it has none.
-func (t *table) known(g *gcra, h uint64, first, second *bucket, now, cost int64) (Decision, bool) {
-	for tries := 1; ; tries++ {
-		b, i := first, first.find(h)
-		if i < 0 {
-			b, i = second, second.find(h)
-		}
-		if i < 0 {
-			return Decision{}, false
-		}
-		tat := b.tat[i].Load()
-		if tat != claimed && b.hash[i].Load() == h {
-			next, ok := g.next(tat, now, cost)
-			if !ok {
-				return g.refused(tat, next, now), true
-			}
-			if cost == 0 || b.swap(i, h, tat, next) {
-				return g.admitted(next, now), true
-			}
-		}
-		if tries%16 == 0 {
-			runtime.Gosched()
-		}
+// find returns the slot of h, or a negative one.
+func (t *table) find(h uint64) (b *bucket, slot int) {
+	b = t.first(h)
+	if slot = b.find(h); slot < 0 {
+		b = t.second(h)
+		slot = b.find(h)
 	}
+	return b, slot
 }
 
 // swap moves the tat of h from old to next, and reports whether it did. A slot
@@ -182,7 +192,8 @@ func (b *bucket) oldest(now int64) (slot int, oldest int64, idle int) {
 // place gives h, whose stripe is locked, the slot that has been idle longest, in
 // the emptier of its buckets where they are alike. It reports whether there was
 // one.
-func (t *table) place(h uint64, first, second *bucket, now, tat int64) bool {
+func (t *table) place(h uint64, now, tat int64) bool {
+	first, second := t.first(h), t.second(h)
 	for {
 		b := first
 		i, was, idle := first.oldest(now)
