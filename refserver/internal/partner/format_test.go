@@ -86,6 +86,26 @@ func TestFormats(t *testing.T) {
 			[]string{"1 a1 Lamp 100 USD 3"},
 			"the JSON ends too early",
 		},
+		"JSON, an object cut off": {
+			"application/json", `{"products":[{"id":"a1","name":"Lamp","price":1,"stock":3}]`,
+			[]string{"1 a1 Lamp 100 USD 3"}, "the JSON ends too early",
+		},
+		"JSON in an object, with fields after it": {
+			"application/json", `{"products":[{"id":"a1","name":"Lamp","price":1,"stock":3}],"n":{"x":[1]}} `,
+			[]string{"1 a1 Lamp 100 USD 3"}, "",
+		},
+		"JSON, a field after it that cannot be read": {
+			"application/json", `{"products":[{"id":"a1","name":"Lamp","price":1,"stock":3}],"n":}`,
+			[]string{"1 a1 Lamp 100 USD 3"}, "it is not JSON",
+		},
+		"JSON, two lists": {
+			"application/json", `{"products":[],"products":[{"id":"a1","name":"Lamp","price":1,"stock":3}]}`,
+			nil, `two fields "products"`,
+		},
+		"JSON, and something after it": {
+			"application/json", `[{"id":"a1","name":"Lamp","price":1,"stock":3}] []`,
+			[]string{"1 a1 Lamp 100 USD 3"}, "something follows the end of the JSON",
+		},
 		"JSON, no list":   {"application/json", `{"items":[]}`, nil, `a JSON feed is an array of products`},
 		"JSON, a text":    {"application/json", `"products"`, nil, `a JSON feed is an array of products`},
 		"JSON, something": {"application/json", `[}`, nil, "it is not JSON"},
@@ -128,6 +148,9 @@ func TestFormats(t *testing.T) {
 			"<products></products><products></products>",
 			nil,
 			"it must be one <products>",
+		},
+		"XML, and something after it": {
+			"text/xml", "<products></products>\n[]", nil, "text stands outside of <products>",
 		},
 		"XML, cut off": {"text/xml", "<products><product>", nil, "it is not XML that can be read"},
 		"XML, another set": {

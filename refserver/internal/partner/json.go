@@ -24,7 +24,8 @@ func (JSON) Records(r io.Reader) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		d := json.NewDecoder(withoutBOM(r))
 		d.UseNumber()
-		if err := openProducts(d); err != nil {
+		inObject, err := openProducts(d)
+		if err != nil {
 			yield(Record{}, jsonError(err))
 			return
 		}
@@ -38,33 +39,33 @@ func (JSON) Records(r io.Reader) iter.Seq2[Record, error] {
 				return
 			}
 		}
-		if _, err := d.Token(); err != nil { // the end of the array
+		if err := closeProducts(d, inObject); err != nil {
 			yield(Record{}, jsonError(err))
 		}
 	}
 }
 
-// openProducts reads up to the first product.
-func openProducts(d *json.Decoder) error {
+// openProducts reads up to the first product, and reports whether the array is a field of an object.
+func openProducts(d *json.Decoder) (inObject bool, err error) {
 	t, err := d.Token()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if t == json.Delim('[') {
-		return nil
+		return false, nil
 	}
 	if t != json.Delim('{') {
-		return errShape
+		return false, errShape
 	}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if name != "products" {
 			var other json.RawMessage
 			if err := d.Decode(&other); err != nil {
-				return err
+				return false, err
 			}
 			continue
 		}
@@ -72,9 +73,39 @@ func openProducts(d *json.Decoder) error {
 		if err == nil && t != json.Delim('[') {
 			err = errShape
 		}
+		return true, err
+	}
+	return false, errShape
+}
+
+// closeProducts reads to the end of the feed: one that was cut off, or to which something was
+// added, is refused as a whole.
+func closeProducts(d *json.Decoder, inObject bool) error {
+	if _, err := d.Token(); err != nil { // the end of the array
 		return err
 	}
-	return errShape
+	for inObject && d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if name == "products" {
+			return &FeedError{`the feed has two fields "products"; it must have one`}
+		}
+		var other json.RawMessage
+		if err := d.Decode(&other); err != nil {
+			return err
+		}
+	}
+	if inObject {
+		if _, err := d.Token(); err != nil { // the end of the object
+			return err
+		}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return &FeedError{"something follows the end of the JSON"}
+	}
+	return nil
 }
 
 var errShape = &FeedError{`a JSON feed is an array of products, or {"products": [...]}`}

@@ -1,6 +1,7 @@
 package partner
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -68,6 +69,9 @@ func (f *xmlFeed) next() (Record, error) {
 			}
 			text.Reset()
 		case xml.CharData:
+			if len(f.path) == 0 && len(bytes.TrimSpace(t)) > 0 {
+				return Record{}, &FeedError{"text stands outside of <products>"}
+			}
 			if text.Len()+len(t) <= maxContent+1 {
 				text.Write(t)
 			}
