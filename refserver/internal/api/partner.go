@@ -123,14 +123,14 @@ func feedProblem(err error) error {
 
 // partnerJSON is a partner without anything that is secret.
 type partnerJSON struct {
-	ID           string           `json:"id"`
-	Name         string           `json:"name"`
-	Currency     string           `json:"currency"`
-	FeedURL      string           `json:"feed_url"`
-	EveryMinutes int              `json:"every_minutes"`
-	NextAt       *time.Time       `json:"next_at"`
-	LastError    string           `json:"last_error"`
-	Keys         []partnerKeyJSON `json:"keys"`
+	ID        string           `json:"id"`
+	Name      string           `json:"name"`
+	Currency  string           `json:"currency"`
+	FeedURL   string           `json:"feed_url"`
+	Schedule  string           `json:"schedule"`
+	NextAt    *time.Time       `json:"next_at"`
+	LastError string           `json:"last_error"`
+	Keys      []partnerKeyJSON `json:"keys"`
 }
 
 type partnerKeyJSON struct {
@@ -144,8 +144,7 @@ type partnerKeyJSON struct {
 func partnerView(p partner.Partner) partnerJSON {
 	j := partnerJSON{
 		ID: p.ID, Name: p.Name, Currency: string(p.Currency), FeedURL: p.FeedURL,
-		EveryMinutes: int(p.Every / time.Minute),
-		NextAt:       when(p.NextAt), LastError: p.LastError, Keys: []partnerKeyJSON{},
+		Schedule: string(p.Schedule), NextAt: when(p.NextAt), LastError: p.LastError, Keys: []partnerKeyJSON{},
 	}
 	for _, k := range p.Keys {
 		j.Keys = append(j.Keys, partnerKeyOf(k))

@@ -28,7 +28,8 @@ func (s *App) openPartners(store *ordersdb.Store) (err error) {
 	s.Partners, err = partner.New(partner.Config{
 		DB: s.DB, Operations: s.Progress, Secret: []byte(s.Config.SecretKey),
 		Currencies:       []money.Currency{s.Config.Money()},
-		PrivateAddresses: !s.Config.Production(), Now: s.now, Log: observability.Named(s.Log, "partners"),
+		PrivateAddresses: !s.Config.Production(), Zone: s.Config.DefaultTimezone.Location(), Now: s.now,
+		Log: observability.Named(s.Log, "partners"),
 		Save: func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp, change func(*orders.Product) error) (
 			orders.Product, error,
 		) {

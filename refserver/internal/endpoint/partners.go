@@ -17,17 +17,17 @@ import (
 
 // PartnerParams is what staff set of a partner; package partner judges it.
 type PartnerParams struct {
-	Name         string `json:"name"`
-	Currency     string `json:"currency"`
-	FeedURL      string `json:"feed_url"`
-	Token        string `json:"token"`
-	EveryMinutes int    `json:"every_minutes" validate:"omitempty,min=1,max=44640"` // 0: not on schedule
+	Name     string `json:"name"`
+	Currency string `json:"currency"`
+	FeedURL  string `json:"feed_url"`
+	Token    string `json:"token"`
+	Schedule string `json:"schedule"` // minutes or a cron expression; empty: not on schedule
 }
 
 func (p PartnerParams) params() (partner.Params, error) {
 	return partner.Params{
 		Name: p.Name, Currency: money.Currency(strings.ToUpper(p.Currency)), FeedURL: p.FeedURL, Token: p.Token,
-		Every: time.Duration(p.EveryMinutes) * time.Minute,
+		Schedule: partner.Schedule(p.Schedule),
 	}, input.Check(p)
 }
 

@@ -44,8 +44,6 @@ var texts = map[string]text{
 	"rules":              {label: "Rules", prompt: "Choose the rules to override."},
 	"action":             {allowed: "one of enable, disable, rollout"},
 	"email":              {label: "Email", allowed: "an address such as name@example.com"},
-	"every":              {label: "Minutes between two fetches", allowed: "1 to 44640, or nothing"},
-	"every_minutes":      {allowed: "0, or a whole number from 1 to 44640"},
 	"rollout_percentage": {label: "Percentage", allowed: "a whole number from 0 to 100"},
 	"sale_item_id":       {allowed: "the id of a line of the order, as GET /api/orders gives it"},
 	"sale_id": {

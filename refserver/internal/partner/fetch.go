@@ -142,10 +142,7 @@ func (s *Service) fetched(ctx context.Context, was partnerRow, words string) err
 		row.Release()
 		row.LastError = words
 		if row.NextAt == was.NextAt { // else somebody asked for another fetch meanwhile
-			row.NextAt = sqldb.Time{}
-			if row.EveryMin > 0 {
-				row.NextAt = sqldb.At(s.cfg.Now().Add(time.Duration(row.EveryMin) * time.Minute))
-			}
+			row.NextAt = sqldb.At(Schedule(row.Schedule).next(s.cfg.Now(), s.cfg.Zone))
 		}
 		_, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx)
 		return err

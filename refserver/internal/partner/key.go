@@ -73,7 +73,7 @@ func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 func (s *Service) NewKey(ctx context.Context, partnerID string, expires time.Time) (text string, k Key, err error) {
 	now := s.cfg.Now()
 	if !expires.IsZero() && !expires.After(now) {
-		return "", Key{}, &Invalid{"expires", "Enter a day after today, or none."}
+		return "", Key{}, &Invalid{"expires_at", "Enter a time that is still to come, or none."}
 	}
 	text, prefix, hash := newKey()
 	row := keyRow{

@@ -90,10 +90,10 @@ func TestWhatIsEnteredForAPartnerIsChecked(t *testing.T) {
 		"no name":             {partner.Params{}, "name"},
 		"a name that is used": {partner.Params{Name: "NORTH"}, "name"},
 		"a currency":          {partner.Params{Name: "a", Currency: "GBP"}, "currency"},
-		"a schedule alone":    {partner.Params{Name: "a", Every: time.Hour}, "feed_url"},
+		"a schedule alone":    {partner.Params{Name: "a", Schedule: "60"}, "feed_url"},
 		"half a minute": {
-			partner.Params{Name: "a", FeedURL: "https://a.example", Every: 30 * time.Second},
-			"every",
+			partner.Params{Name: "a", FeedURL: "https://a.example", Schedule: "0.5"},
+			"schedule",
 		},
 		"a file":              {partner.Params{Name: "a", FeedURL: "file:///etc/passwd"}, "feed_url"},
 		"a password":          {partner.Params{Name: "a", FeedURL: "https://u:p@a.example"}, "feed_url"},

@@ -63,6 +63,7 @@ type Config struct {
 	// PrivateAddresses has feeds fetched from loopback and private addresses too, for development.
 	PrivateAddresses bool
 	Formats          []Format         // nil: Formats
+	Zone             *time.Location   // of schedules; nil: UTC
 	Now              func() time.Time // nil: time.Now
 	Log              *slog.Logger     // nil: nothing is logged
 }
@@ -100,6 +101,9 @@ func New(c Config) (*Service, error) {
 	if c.Formats == nil {
 		c.Formats = Formats
 	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -122,7 +126,7 @@ type Partner struct {
 	Currency  money.Currency // of prices that name none
 	FeedURL   string         // empty: the partner sends its feed
 	HasToken  bool           // a token is sent to FeedURL
-	Every     time.Duration  // between two fetches; 0: not by itself
+	Schedule  Schedule       // of fetches; empty: not by itself
 	NextAt    time.Time      // of the next fetch; zero: none
 	LastError string         // of the last fetch, in words; empty after a good one
 	CreatedAt time.Time
@@ -134,8 +138,8 @@ type Params struct {
 	Name     string
 	Currency money.Currency // empty: the first of Config.Currencies
 	FeedURL  string
-	Token    string        // sent to FeedURL as Bearer; empty keeps the one that is there
-	Every    time.Duration // 0, or a minute to 31 days
+	Token    string   // sent to FeedURL as Bearer; empty keeps the one that is there
+	Schedule Schedule // empty: not by itself
 }
 
 type partnerRow struct {
@@ -149,7 +153,7 @@ type partnerRow struct {
 	Currency  string
 	FeedURL   string
 	FeedToken []byte
-	EveryMin  int
+	Schedule  string
 	NextAt    sqldb.Time
 	LastError string
 	CreatedAt sqldb.Time
@@ -170,9 +174,8 @@ type keyRow struct {
 func (r partnerRow) partner() Partner {
 	return Partner{
 		ID: r.ID, Name: r.Name, Currency: money.Currency(r.Currency), FeedURL: r.FeedURL,
-		HasToken: len(r.FeedToken) > 0,
-		Every:    time.Duration(r.EveryMin) * time.Minute, NextAt: r.NextAt.Time(), LastError: r.LastError,
-		CreatedAt: r.CreatedAt.Time(),
+		HasToken: len(r.FeedToken) > 0, Schedule: Schedule(r.Schedule), NextAt: r.NextAt.Time(),
+		LastError: r.LastError, CreatedAt: r.CreatedAt.Time(),
 	}
 }
 
@@ -304,10 +307,8 @@ func taken(err error, p Params) error {
 // fill puts what was entered into the row.
 func (s *Service) fill(row *partnerRow, p Params) error {
 	row.Name, row.NameKey, row.Currency = p.Name, strings.ToLower(p.Name), string(p.Currency)
-	row.FeedURL, row.EveryMin, row.NextAt = p.FeedURL, int(p.Every/time.Minute), sqldb.Time{}
-	if p.Every > 0 {
-		row.NextAt = sqldb.At(s.cfg.Now())
-	}
+	row.FeedURL, row.Schedule, row.NextAt = p.FeedURL, string(p.Schedule),
+		sqldb.At(p.Schedule.first(s.cfg.Now(), s.cfg.Zone))
 	if p.Token != "" {
 		row.FeedToken = s.tokens.Seal(row.ID, []byte(p.Token))
 	}
@@ -333,12 +334,12 @@ const (
 	maxName  = 100
 	maxToken = 1000
 	maxURL   = 2000
-	maxEvery = 31 * 24 * time.Hour
 )
 
 // check returns an *Invalid for the first field that cannot be kept, and tidies the others.
 func (s *Service) check(p *Params) error {
 	p.Name, p.FeedURL, p.Token = strings.TrimSpace(p.Name), strings.TrimSpace(p.FeedURL), strings.TrimSpace(p.Token)
+	p.Schedule = Schedule(strings.TrimSpace(string(p.Schedule)))
 	if p.Currency == "" {
 		p.Currency = s.cfg.Currencies[0]
 	}
@@ -347,8 +348,9 @@ func (s *Service) check(p *Params) error {
 		return &Invalid{"name", fmt.Sprintf("Enter a name of 1 to %d characters.", maxName)}
 	case !s.sells(p.Currency):
 		return &Invalid{"currency", fmt.Sprintf("The shop does not sell in %s.", clip(string(p.Currency)))}
-	case p.Every < 0 || p.Every > maxEvery || p.Every%time.Minute != 0:
-		return &Invalid{"every", "Enter how many minutes lie between two fetches: 1 to 44640, or none."}
+	}
+	if err := p.Schedule.check(); err != nil {
+		return err
 	}
 	return s.checkAddress(*p)
 }
@@ -356,7 +358,7 @@ func (s *Service) check(p *Params) error {
 // checkAddress is check for where the feed is fetched from.
 func (s *Service) checkAddress(p Params) error {
 	switch {
-	case p.FeedURL == "" && p.Every > 0:
+	case p.FeedURL == "" && p.Schedule != "":
 		return &Invalid{"feed_url", "Enter the address that the feed is fetched from, or no schedule."}
 	case p.FeedURL == "" && p.Token != "":
 		return &Invalid{"feed_url", "Enter the address that the token is for."}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -366,75 +364,6 @@ func TestAFeedUnderOneKeyIsOneFeed(t *testing.T) {
 		}
 		if _, err := b.Start(t.Context(), other, feed); err != nil {
 			t.Errorf("another partner's: %v", err)
-		}
-	})
-}
-
-func TestAFeedIsFetchedOnSchedule(t *testing.T) {
-	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		b := newBench(t, db)
-		ctx := t.Context()
-		answer := http.StatusOK
-		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Authorization") != "Bearer open sesame" {
-				w.WriteHeader(http.StatusUnauthorized)
-				return
-			}
-			if answer == http.StatusFound {
-				http.Redirect(w, r, "/other", answer)
-				return
-			}
-			w.Header().Set("Content-Type", "text/csv")
-			w.WriteHeader(answer)
-			_, _ = fmt.Fprint(w, feedOf(2))
-		}))
-		defer srv.Close()
-		p, err := b.Create(ctx, partner.Params{Name: "North", FeedURL: srv.URL, Token: "open sesame", Every: time.Hour})
-		if err != nil || !p.HasToken {
-			t.Fatal(p, err)
-		}
-		due := func(want bool, when string) {
-			t.Helper()
-			if more, err := b.FetchDue(ctx); more != want || err != nil {
-				t.Errorf("%s: fetched %v, %v", when, more, err)
-			}
-		}
-		lastError := func() string {
-			got, err := b.Partner(ctx, p.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return got.LastError
-		}
-		due(true, "at once")
-		due(false, "again")
-		if more, err := b.WorkDue(ctx); !more || err != nil ||
-			b.products() != "Product 0 0 USD 7, Product 1 100 USD 7" {
-			t.Errorf("%v %v; the shop has %s", more, err, b.products())
-		}
-		b.now.Add(int64(time.Hour))
-		answer = http.StatusFound
-		due(true, "an hour later")
-		if got := lastError(); !strings.Contains(got, "answered 302; it must answer 200, redirects are not followed") {
-			t.Errorf("the error is %q", got)
-		}
-		answer = http.StatusOK
-		if err := b.FetchNow(ctx, p.ID); err != nil {
-			t.Fatal(err)
-		}
-		due(true, "when asked")
-		if got := lastError(); got != "" {
-			t.Errorf("the error is %q", got)
-		}
-		// The token is for that address alone.
-		moved := partner.Params{Name: "North", FeedURL: srv.URL + "/new", Every: time.Hour}
-		if p, err = b.Update(ctx, p.ID, moved); err != nil ||
-			p.HasToken {
-			t.Errorf("%+v, %v", p, err)
-		}
-		due(true, "at a new address")
-		if got := lastError(); !strings.Contains(got, "answered 401") {
-			t.Errorf("the error is %q", got)
 		}
 	})
 }

@@ -190,19 +190,19 @@ func TestStaffKeepPartnersOnPages(t *testing.T) {
 	b := open(t)
 	admin := b.signIn()
 	admin.get("/admin/partners").want(t, 200, "There are no partners yet")
-	admin.form("/admin/partners", url.Values{"name": {"North"}, "every": {"often"}}).
+	admin.form("/admin/partners", url.Values{"name": {"North"}, "schedule": {"often"}}).
 		want(t, 400, `value="North"`, `value="often"`, "1 to 44640")
 	a := admin.form(
 		"/admin/partners",
 		url.Values{"name": {"North"}, "feed_url": {"http://127.0.0.1:1/x"}, "token": {"open sesame"},
-			"every": {"60"}},
+			"schedule": {"60"}},
 	).want(
 		t,
 		302,
 	)
 	page := a.header.Get("Location")
 	admin.get(page).want(t, 200, "There is no key yet", "A token is kept")
-	made := admin.form(page+"/keys", url.Values{"expires": {"2099-12-31"}}).want(t, 200, "not shown again")
+	made := admin.form(page+"/keys", url.Values{"expires_at": {"2099-12-31"}}).want(t, 200, "not shown again")
 	key := regexp.MustCompile(`rkp_[a-z2-7]{8}_[A-Z2-7]{26}`).FindString(made.body)
 	if key == "" {
 		t.Fatalf("there is no key on %s", shorten(made.body))
@@ -211,7 +211,7 @@ func TestStaffKeepPartnersOnPages(t *testing.T) {
 	if strings.Contains(again.body, key) || strings.Contains(again.body, "open sesame") {
 		t.Error("a key or a token is shown again")
 	}
-	admin.form(page+"/keys", url.Values{"expires": {"2001-01-01"}}).want(t, 400)
+	admin.form(page+"/keys", url.Values{"expires_at": {"2001-01-01"}}).want(t, 400)
 	nobody := browser{b, http.DefaultClient}
 	nobody.send(
 		"POST",

@@ -2,9 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
@@ -24,7 +21,7 @@ func (s *server) partnerRoutes() {
 
 // partnerForm is a partner as the form holds it, so that a refused form comes back as it was sent.
 type partnerForm struct {
-	ID, Name, Currency, FeedURL, Every string
+	ID, Name, Currency, FeedURL, Schedule string
 
 	HasToken bool
 	Problem  string
@@ -54,19 +51,9 @@ func (s *server) showPartners(w http.ResponseWriter, r *http.Request, status int
 
 // sentPartner reads the form.
 func sentPartner(r *http.Request) (partnerForm, endpoint.PartnerParams, error) {
-	var f struct {
-		endpoint.PartnerParams
-
-		Every *int `json:"every" validate:"omitempty,min=1,max=44640"`
-	}
-	err := readForm(r, &f)
-	form := partnerForm{
-		Name: f.Name, Currency: f.Currency, FeedURL: f.FeedURL, Every: strings.TrimSpace(r.PostForm.Get("every")),
-	}
-	if f.Every != nil {
-		f.EveryMinutes = *f.Every
-	}
-	return form, f.PartnerParams, err
+	var p endpoint.PartnerParams
+	err := readForm(r, &p)
+	return partnerForm{Name: p.Name, Currency: p.Currency, FeedURL: p.FeedURL, Schedule: p.Schedule}, p, err
 }
 
 func (s *server) createPartner(w http.ResponseWriter, r *http.Request) error {
@@ -124,9 +111,8 @@ func (s *server) showPartner(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	if form == nil {
-		form = &partnerForm{Name: p.Name, Currency: string(p.Currency), FeedURL: p.FeedURL}
-		if p.Every > 0 {
-			form.Every = strconv.Itoa(int(p.Every / time.Minute))
+		form = &partnerForm{
+			Name: p.Name, Currency: string(p.Currency), FeedURL: p.FeedURL, Schedule: string(p.Schedule),
 		}
 	}
 	form.ID, form.HasToken = p.ID, p.HasToken
@@ -181,12 +167,12 @@ func (s *server) fetchPartner(w http.ResponseWriter, r *http.Request) error {
 // newPartnerKey shows a new key, once: it is stored nowhere, so that the page is the answer.
 func (s *server) newPartnerKey(w http.ResponseWriter, r *http.Request) error {
 	var f struct {
-		Expires string `json:"expires"`
+		Expires string `json:"expires_at"`
 	}
 	if err := readForm(r, &f); err != nil {
 		return err
 	}
-	expires, err := problem.Day("expires", f.Expires, s.Zone)
+	expires, err := problem.Day("expires_at", f.Expires, s.Zone)
 	if err != nil {
 		return err
 	}

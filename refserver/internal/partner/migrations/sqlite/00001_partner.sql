@@ -6,7 +6,7 @@ CREATE TABLE rk_partners (
     currency    TEXT NOT NULL,
     feed_url    TEXT NOT NULL, -- empty: the partner sends its feed
     feed_token  BLOB, -- sealed; the address is asked with it
-    every_min   INTEGER NOT NULL CONSTRAINT rk_partners_every CHECK (every_min >= 0), -- 0: not by itself
+    schedule    TEXT NOT NULL, -- minutes or a cron expression; empty: not by itself
     next_at     INTEGER,
     lease_until INTEGER,
     lease_token TEXT NOT NULL,
