@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/returnkit/returnkit/orders"
@@ -16,7 +17,7 @@ import (
 
 // ExternalOrder places the order of a reseller, whose customer has paid the
 // reseller: it fills a cart of this order alone, and buys it. The reseller's
-// number is the key: the same number again is the same order.
+// number is the key: the same number and lines again are the same order.
 func (e *Endpoints) ExternalOrder(
 	ctx context.Context, p partner.Partner, in partner.ExternalOrder,
 ) (orders.Order, error) {
@@ -25,13 +26,6 @@ func (e *Endpoints) ExternalOrder(
 	customer := event.Actor{Kind: event.ActorCustomer, ID: "partner:" + p.ID + ":" + in.Number, Name: p.Name}
 	request := orders.CheckoutRequest{
 		Customer: customer, Method: payment.Cash, Source: "partner", IdempotencyKey: "external",
-	}
-	placed, _, err := e.d.Orders.Orders(ctx, orders.Query{CustomerID: customer.ID, PageSize: 1})
-	if err != nil {
-		return orders.Order{}, err
-	}
-	if len(placed) > 0 && placed[0].Status != orders.StatusCanceled {
-		return placed[0], nil
 	}
 	ids := make([]string, len(in.Lines))
 	for i, l := range in.Lines {
@@ -50,10 +44,31 @@ func (e *Endpoints) ExternalOrder(
 		}
 		want[id] = l.Quantity
 	}
+	placed, _, err := e.d.Orders.Orders(ctx, orders.Query{CustomerID: customer.ID, PageSize: 1})
+	if err != nil {
+		return orders.Order{}, err
+	}
+	if len(placed) > 0 && placed[0].Status != orders.StatusCanceled {
+		return placed[0], sameLines(placed[0], want)
+	}
 	if err := e.fillCart(ctx, customer.ID, want); err != nil {
 		return orders.Order{}, err
 	}
 	return e.d.Orders.Checkout(ctx, request)
+}
+
+// sameLines returns a problem unless the order is of these quantities of products: a number that
+// comes again with other lines is another order, or one that was changed, and neither is placed.
+func sameLines(o orders.Order, want map[int64]int) error {
+	have := make(map[int64]int, len(o.Lines))
+	for _, l := range o.Lines {
+		have[l.ProductID] += l.Quantity
+	}
+	if maps.Equal(have, want) {
+		return nil
+	}
+	return problem.New(http.StatusConflict, "IDEMPOTENCY_MISMATCH", "An order with this number is placed already, "+
+		"with other lines. Use a new number for a new order.")
 }
 
 // fillCart makes a cart hold these quantities of products and nothing else. What stays is not

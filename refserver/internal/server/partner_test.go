@@ -250,6 +250,12 @@ func TestAResellersOrderComesThroughAnAdapter(t *testing.T) {
 		if again := order(key, "", plain).want(t, 200); again.body != first.body {
 			t.Errorf("the same number again is %s, and was %s", again.body, first.body)
 		}
+		for _, changed := range []string{
+			strings.Replace(plain, `"quantity":2`, `"quantity":3`, 1),
+			`{"order_number":"A-1","lines":[{"product":"p1","quantity":2}]}`,
+		} {
+			order(key, "", changed).want(t, 409, `"code":"IDEMPOTENCY_MISMATCH"`, "with other lines")
+		}
 		order(key, "?adapter=marketplace", `{"ref":"M-1","basket":{"entries":[{"sku":"p2","qty":"3"}]}}`).
 			want(t, 200, `"status":"COMPLETED"`)
 		order(key, "?adapter=marketplace", `{"ref":"M-2","basket":{"entries":[{"sku":"p2","qty":"2"}]}}`).want(t, 409)
