@@ -5,6 +5,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -37,8 +38,9 @@ type Deps struct {
 	Keys idempotency.Keys
 	// Features switches parts of the shop off.
 	Features *feature.Service
-	// Partners send product feeds.
-	Partners *partner.Service
+	// Partners send product feeds. PartnerOf returns the one whose key it is, or partner.ErrKey.
+	Partners  *partner.Service
+	PartnerOf func(ctx context.Context, key string) (partner.Partner, error)
 	// Uploads reads bodies with photos.
 	Uploads *upload.Receiver
 	// Action reads the body of a request without photos, up to input.MaxBody, and gives the

@@ -8,6 +8,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
 )
 
@@ -59,6 +60,9 @@ func operationOf(o progress.Operation, now time.Time) (operationJSON, error) {
 func (a *API) progress(r *http.Request) (int, any, error) {
 	u, signedIn := auth.FromContext(r.Context())
 	owner := u.ID
+	if !signedIn && r.Header.Get(keyHeader) == "" {
+		return 0, nil, problem.New(http.StatusUnauthorized, "SIGN_IN", "Sign in, or send your X-API-Key.")
+	}
 	if !signedIn {
 		p, err := a.partnerOf(r)
 		if err != nil {

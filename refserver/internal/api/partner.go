@@ -35,9 +35,8 @@ func (a *API) open(pattern string, h handler) { a.guarded(pattern, a.adapt(h)) }
 // partnerOf is the partner whose key the request has. Without a valid one the answer is
 // the same, whatever is wrong with it.
 func (a *API) partnerOf(r *http.Request) (partner.Partner, error) {
-	p, err := a.Partners.Authenticate(r.Context(), r.Header.Get(keyHeader))
+	p, err := a.PartnerOf(r.Context(), r.Header.Get(keyHeader))
 	if errors.Is(err, partner.ErrKey) {
-		a.Log.WarnContext(r.Context(), "a request with an invalid partner key was refused")
 		err = problem.New(http.StatusUnauthorized, "API_KEY", "The X-API-Key is not valid. Ask the shop for a new key.")
 	}
 	return p, err

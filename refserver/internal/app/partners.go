@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -13,7 +14,10 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/throttle"
 )
 
 // How often feeds are looked for.
@@ -25,6 +29,9 @@ const (
 // openPartners makes what takes in product feeds. Products are saved in the transaction that
 // notes how far a feed is.
 func (s *App) openPartners(store *ordersdb.Store) (err error) {
+	if s.refusedKeys, err = throttle.NewKeyed(refusedKeys, maxKeyAddresses); err != nil {
+		return err
+	}
 	s.Partners, err = partner.New(partner.Config{
 		DB: s.DB, Operations: s.Progress, Secret: []byte(s.Config.SecretKey),
 		Currencies:       []money.Currency{s.Config.Money()},
@@ -38,6 +45,44 @@ func (s *App) openPartners(store *ordersdb.Store) (err error) {
 		Saved: s.recordFeed,
 	})
 	return err
+}
+
+// refusedKeys is how many requests without a valid key an address may send: each is recorded, which
+// takes a transaction.
+var refusedKeys = throttle.Limit{Count: 30, Per: time.Minute, Burst: 30}
+
+// maxKeyAddresses is how many addresses are counted at a time.
+const maxKeyAddresses = 1 << 14
+
+// PartnerOf returns the partner whose key it is, or partner.ErrKey. A key that opens nothing is put
+// into the audit; an address that sends too many of them gets an error with status 429 instead. Good
+// keys pass from everywhere.
+func (s *App) PartnerOf(ctx context.Context, key string) (partner.Partner, error) {
+	p, err := s.Partners.Authenticate(ctx, key)
+	var refused *partner.KeyError
+	if !errors.As(err, &refused) {
+		return p, err
+	}
+	d, limitErr := s.refusedKeys.TakeAt(s.now(), auth.AddressKey(event.SourceOf(ctx).Address), 1)
+	if limitErr != nil && !errors.Is(limitErr, throttle.ErrFull) {
+		return partner.Partner{}, limitErr
+	}
+	if !d.Allowed {
+		tooMany := problem.TooMany("Too many requests without a valid X-API-Key. Wait a minute, then try again.")
+		tooMany.Problem.RetryAfter = max(tooMany.Problem.RetryAfter, d.RetryAfter)
+		return partner.Partner{}, tooMany
+	}
+	e := audit.Entry{
+		Type: "key.refused", SubjectKind: "partner", SubjectID: refused.PartnerID,
+		Details: map[string]string{"reason": refused.Why},
+	}
+	if refused.Prefix != "" {
+		e.Details["prefix"] = refused.Prefix
+	}
+	if recordErr := s.Audit.Append(ctx, nil, e); recordErr != nil {
+		return partner.Partner{}, recordErr
+	}
+	return partner.Partner{}, err
 }
 
 // recordFeed puts the products that a feed created or changed into the audit, but for their

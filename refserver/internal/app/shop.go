@@ -53,6 +53,7 @@ import (
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
+	"github.com/returnkit/returnkit/throttle"
 	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
@@ -75,7 +76,8 @@ type App struct {
 	// Quality runs the quality scenarios.
 	Quality *quality.Service
 	// Partners send product feeds.
-	Partners *partner.Service
+	Partners    *partner.Service
+	refusedKeys *throttle.Keyed // by address
 	// Uploads takes in requests with photos.
 	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker

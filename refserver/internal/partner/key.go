@@ -121,7 +121,41 @@ func (s *Service) RevokeKey(ctx context.Context, partnerID, prefix string) error
 // usedEvery is how exact the last use of a key is: not every request writes.
 const usedEvery = time.Minute
 
-// Authenticate returns the partner whose key it is, or ErrKey. What is no key costs as much
+// KeyError says why a key opens nothing, for the shop's own records alone: to who sent it, it is
+// ErrKey whatever the reason.
+type KeyError struct {
+	Why       string // "missing", "malformed", "unknown", "wrong", "revoked" or "expired"
+	Prefix    string // of the key; empty where it has none
+	PartnerID string // whose key has the prefix; empty where no key has
+}
+
+// Error implements error.
+func (e *KeyError) Error() string { return ErrKey.Error() }
+
+// Unwrap returns ErrKey.
+func (e *KeyError) Unwrap() error { return ErrKey }
+
+// whyNot says why a key opens nothing; empty where it opens something. known reports whether there
+// is a key of its prefix, match whether it is that one.
+func whyNot(text string, wellFormed, known, match bool, k Key, now time.Time) string {
+	switch {
+	case text == "":
+		return "missing"
+	case !wellFormed:
+		return "malformed"
+	case !known:
+		return "unknown"
+	case !match:
+		return "wrong"
+	case !k.RevokedAt.IsZero():
+		return "revoked"
+	case !k.Valid(now):
+		return "expired"
+	}
+	return ""
+}
+
+// Authenticate returns the partner whose key it is, or a *KeyError. What is no key costs as much
 // as what is one: a look-up and a comparison.
 func (s *Service) Authenticate(ctx context.Context, key string) (Partner, error) {
 	prefix, ok := prefixOf(key)
@@ -134,8 +168,9 @@ func (s *Service) Authenticate(ctx context.Context, key string) (Partner, error)
 		row.Hash = make([]byte, sha256.Size)
 	}
 	now := s.cfg.Now()
-	if match := same(row.Hash, hashKey(key)); !match || !ok || err != nil || !row.key().Valid(now) {
-		return Partner{}, ErrKey
+	match := same(row.Hash, hashKey(key))
+	if why := whyNot(key, ok, err == nil, match, row.key(), now); why != "" {
+		return Partner{}, &KeyError{Why: why, Prefix: prefix, PartnerID: row.PartnerID}
 	}
 	if now.Sub(row.LastUsedAt.Time()) > usedEvery {
 		err := s.cfg.DB.Tx(ctx, "partner: use key", func(ctx context.Context, tx bun.IDB) error {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/quality"
@@ -77,6 +79,10 @@ func runS1(_ context.Context, b *bench) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	audited, kept, err := s.refusals()
+	if err != nil {
+		return Result{}, err
+	}
 	known, unknown, err := s.medians(wrong, "rkp_aaaaaaaa_"+strings.Repeat("A", 26))
 	if err != nil {
 		return Result{}, err
@@ -87,14 +93,53 @@ func runS1(_ context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	hashed := !strings.Contains(strings.Join(stored, "\n"), good)
+	sound := refused == len(bad) && wordings == 1 && audited == len(bad) && kept && hashed
 	return Result{
 		Observed: fmt.Sprintf(
-			"%d of %d refused, in %d wordings; known to unknown prefix %s to %s; hashed %v", refused, len(bad),
-			wordings, ms(known), ms(unknown), hashed,
+			"%d of %d refused, in %d wordings, %d in the audit; another partner's product untouched %v; "+
+				"known to unknown prefix %s to %s; hashed %v",
+			refused, len(bad), wordings, audited, kept, ms(known), ms(unknown), hashed,
 		),
-		Fulfilled: refused == len(bad) && wordings == 1 && ratio > 0.5 && ratio < 1.5 && hashed,
-		sound:     refused == len(bad) && wordings == 1 && hashed,
+		Fulfilled: sound && ratio > 0.5 && ratio < 1.5,
+		sound:     sound,
 	}, nil
+}
+
+// refusals returns how many refused keys are in the audit, and whether products of others are kept.
+func (s *shop) refusals() (audited int, kept bool, err error) {
+	page, err := s.Audit.Entries(s.ctx, audit.Query{Type: "key.refused", Limit: 100})
+	if err != nil {
+		return 0, false, err
+	}
+	kept, err = s.keepsProducts()
+	return len(page.Entries), kept, err
+}
+
+// keepsProducts reports whether a partner's feed leaves the product of another alone that has the
+// same id.
+func (s *shop) keepsProducts() (bool, error) {
+	before, err := s.Orders.Products(s.ctx)
+	if err != nil {
+		return false, err
+	}
+	_, key, _, err := s.newPartner("South")
+	if err != nil {
+		return false, err
+	}
+	answer, err := s.feed(key, "text/csv", strings.Replace(oneProduct, "Lamp", "Taken over", 1))
+	if err != nil || answer.Status != http.StatusOK {
+		return false, fmt.Errorf("the feed of another partner is answered %d: %w", answer.Status, err)
+	}
+	after, err := s.Orders.Products(s.ctx)
+	named := func(list []orders.Product, name string) (n int) {
+		for _, p := range list {
+			if p.Name == name {
+				n++
+			}
+		}
+		return n
+	}
+	return len(after) == len(before)+1 && named(after, "Lamp") == named(before, "Lamp"), err
 }
 
 // partnerKeys makes a partner with a key that is good, one that is revoked, unless the bench is

@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 )
 
 // partnerKey makes a partner with a key over the JSON interface.
@@ -135,6 +138,61 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 		admin.get("/api/progress/"+id).want(t, 200)
 		b.customer("ada")
 		b.signInAs("ada", "correct horse").get("/api/progress/"+id).want(t, 404)
+	})
+}
+
+// TestARefusedKeyIsInTheAudit: with the reason, and never with the key. After too many, the
+// address has to wait, while good keys pass from it.
+func TestARefusedKeyIsInTheAudit(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		admin := b.signIn()
+		id, key := admin.partnerKey("North")
+		wrong := key[:len(key)-1] + map[bool]string{true: "B", false: "A"}[key[len(key)-1] == 'A']
+		south, revoked := admin.partnerKey("South")
+		admin.form("/admin/partners/"+south+"/keys/"+revoked[4:12]+"/revoke", nil).want(t, 302)
+		nobody := browser{b, http.DefaultClient}
+		send := func(key string) answer {
+			return nobody.send(
+				"POST", "/api/partner/ingest", "text/csv", "id,name,price,stock\n", "X-API-Key", key,
+			)
+		}
+		for _, bad := range []string{"", "x", "rkp_aaaaaaaa_" + strings.Repeat("A", 26), wrong, revoked} {
+			send(bad).want(t, 401, `"code":"API_KEY"`)
+		}
+		nobody.get("/api/progress/none").want(t, 401, `"code":"SIGN_IN"`) // nobody showed a key
+		page, err := b.Audit.Entries(t.Context(), audit.Query{Type: "key.refused", Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range slices.Backward(page.Entries) {
+			got = append(got, e.Details["reason"])
+			if e.Address == "" || e.Request == "" || strings.Contains(fmt.Sprint(e), key[13:]) {
+				t.Errorf("%+v", e)
+			}
+			if e.Details["reason"] == "wrong" && (e.SubjectID != id || e.Details["prefix"] != key[4:12]) {
+				t.Errorf("%+v is of the partner %s", e, id)
+			}
+		}
+		if want := "missing malformed unknown wrong revoked"; strings.Join(got, " ") != want {
+			t.Errorf("the audit has %q, want %q", got, want)
+		}
+		refused := 0
+		for range 60 {
+			a := send(wrong)
+			if a.status == 429 && a.header.Get("Retry-After") == "" {
+				t.Error("it does not say when to come back")
+			}
+			if a.status != 401 {
+				refused++
+				a.want(t, 429, "Too many requests without a valid X-API-Key")
+			}
+		}
+		if refused == 0 {
+			t.Error("60 wrong keys from one address are looked at one by one")
+		}
+		send(key).want(t, 200)
 	})
 }
 

@@ -66,8 +66,8 @@ func New(s *app.App) (http.Handler, error) {
 		CardForm:      card != nil && !c.CardPage(), CardPage: s.PageOrigin(),
 		API: api.New(api.Deps{
 			Gate:      gate,
-			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads,
-			Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"),
+			Endpoints: use, Partners: s.Partners, PartnerOf: s.PartnerOf, Features: s.Features, Keys: s.Keys,
+			Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"),
 			Action: action, Photos: photos,
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
