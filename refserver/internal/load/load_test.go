@@ -29,6 +29,7 @@ type shopDouble struct {
 	state    string // of the SLO cards
 	empty    int    // checkouts of a cart that was not filled
 	byCard   int
+	queued   int            // orders that wait for the provider
 	made     int            // products
 	bought   map[string]int // how many carts a product was put into; may be nil
 }
@@ -92,7 +93,7 @@ func (d *shopDouble) handler() http.Handler {
 	mux.HandleFunc("GET /api/admin/slo", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(
 			w,
-			`{"queued_orders":0,"cards":[
+			`{"queued_orders":`+strconv.Itoa(d.queued)+`,"cards":[
 			{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},
 			{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`,
 		)
@@ -117,6 +118,38 @@ func drive(t *testing.T, d *shopDouble, o Options) (*Summary, string, error) {
 	var out strings.Builder
 	s, err := Run(t.Context(), o, &out)
 	return s, out.String(), err
+}
+
+// TestARunWhoseOrdersStayQueuedIsReported: with all that was measured, and with the queue over time.
+func TestARunWhoseOrdersStayQueuedIsReported(t *testing.T) {
+	d := &shopDouble{
+		state: "fulfilled", queued: 7, answers: []func(http.ResponseWriter){ok("your order is queued for retry")},
+	}
+	report := filepath.Join(t.TempDir(), "report.html")
+	s, said, err := drive(t, d, Options{
+		Rate: 20, Runs: 40, Users: 40, Settle: time.Millisecond, Report: report, Cards: []string{"A.1"},
+	})
+	if !errors.Is(err, ErrUnsettled) || s == nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if s.Unsettled != 7 || s.Queued != 40 || len(s.Cards) != 2 {
+		t.Errorf("%+v", s)
+	}
+	if last := s.Seconds[len(s.Seconds)-1]; last.Waiting != 7 {
+		t.Errorf("at the end %d orders wait", last.Waiting)
+	}
+	html, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Orders that wait for the payment provider", "<td>7</td>"} {
+		if !strings.Contains(string(html), want) {
+			t.Errorf("the report has no %q", want)
+		}
+	}
+	if !strings.Contains(said, "not yet: 7 orders are still queued") {
+		t.Errorf("it says %s", said)
+	}
 }
 
 func TestARunCountsAnswersByWhatTheyMeanAndNeverChecksOutAnEmptyCart(t *testing.T) {

@@ -43,7 +43,7 @@ by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card
 <tr><th scope="row">Latency of throttled, p50 / p99</th>
 <td>{{short .S.ThrottledP50}} / {{short .S.ThrottledP99}}</td></tr>
 {{if .S.Options.Outage}}<tr><th scope="row">Queued orders settled, after the provider was back</th>
-<td>{{short .S.Settled}}</td></tr>{{end}}
+<td>{{if .S.Unsettled}}{{.S.Unsettled}} are still queued{{else}}{{short .S.Settled}}{{end}}</td></tr>{{end}}
 {{if .S.Options.ProviderURL}}<tr>
 <th scope="row">Charges in the provider's ledger, for orders by card (second ones)</th>
 <td>{{.S.Charges}}, {{.S.CardOrders}} ({{.S.DoubleCharges}})</td></tr>{{end}}
@@ -51,13 +51,14 @@ by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card
 </tbody></table></div>
 <h2>Latency of accepted orders, ms</h2>{{.Latency}}
 <h2>Answers a second</h2>{{.Answers}}
+<h2>Orders that wait for the payment provider</h2>{{.Waiting}}
 <h2>By second</h2>
 <div class="scroll"><table><thead><tr>
 <th scope="col">Second</th><th scope="col">Completed</th><th scope="col">Queued</th><th scope="col">Throttled</th>
-<th scope="col">Refused</th><th scope="col">Failed</th><th scope="col">p50</th><th scope="col">p95</th>
+<th scope="col">Refused</th><th scope="col">Failed</th><th scope="col">Waiting</th><th scope="col">p50</th><th scope="col">p95</th>
 <th scope="col">p99</th></tr></thead><tbody>
 {{range $i, $x := .S.Seconds}}<tr><td>{{inc $i}}</td><td>{{$x.Completed}}</td><td>{{$x.Queued}}</td>
-<td>{{$x.Throttled}}</td><td>{{$x.Refused}}</td><td>{{$x.Failed}}</td><td>{{short $x.P50}}</td>
+<td>{{$x.Throttled}}</td><td>{{$x.Refused}}</td><td>{{$x.Failed}}</td><td>{{$x.Waiting}}</td><td>{{short $x.P50}}</td>
 <td>{{short $x.P95}}</td><td>{{short $x.P99}}</td></tr>
 {{end}}</tbody></table></div>
 </body></html>
@@ -67,7 +68,7 @@ by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card
 func (s *Summary) write(file string) error {
 	var latency, answers [3][]float64
 	var labels []string
-	var failures []float64
+	var failures, waiting []float64
 	for i, sec := range s.Seconds {
 		labels = append(labels, fmt.Sprint(i+1))
 		for k, d := range []time.Duration{sec.P50, sec.P95, sec.P99} {
@@ -77,6 +78,7 @@ func (s *Summary) write(file string) error {
 			answers[k] = append(answers[k], float64(n))
 		}
 		failures = append(failures, float64(sec.Refused+sec.Failed))
+		waiting = append(waiting, float64(sec.Waiting))
 	}
 	first, err := lines(labels, []string{"p50", "p95", "p99"}, latency[:])
 	if err != nil {
@@ -90,8 +92,13 @@ func (s *Summary) write(file string) error {
 	if err != nil {
 		return fmt.Errorf("load: draw answers: %w", err)
 	}
+	third, err := lines(labels, []string{"Waiting"}, [][]float64{waiting})
+	if err != nil {
+		return fmt.Errorf("load: draw the queue: %w", err)
+	}
 	var out bytes.Buffer
-	if err := page.Execute(&out, map[string]any{"S": s, "Latency": first, "Answers": second}); err != nil {
+	err = page.Execute(&out, map[string]any{"S": s, "Latency": first, "Answers": second, "Waiting": third})
+	if err != nil {
 		return fmt.Errorf("load: report: %w", err)
 	}
 	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {

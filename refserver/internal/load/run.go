@@ -24,6 +24,8 @@ var (
 	// ErrLedger: the payment provider charged other orders than were accepted by
 	// card, or one of them twice.
 	ErrLedger = errors.New("load: the provider's ledger disagrees with the orders")
+	// ErrUnsettled: orders were still queued when Options.Settle was over.
+	ErrUnsettled = errors.New("load: orders are still queued")
 )
 
 // run is one run under way.
@@ -54,7 +56,7 @@ func (r *run) progress(done int, doing string) {
 }
 
 // Run prepares, drives, waits for queued orders, and reports on out. The
-// summary is returned also with ErrNotFulfilled and ErrLedger.
+// summary is returned also with ErrNotFulfilled, ErrLedger and ErrUnsettled.
 func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -89,7 +91,6 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	}
 	r.progress(s.answered(), "Queued orders are being settled.")
 	if err := r.settle(ctx, s); err != nil {
-		s.print(r.say)
 		return s, err
 	}
 	s.Charges -= before
@@ -102,6 +103,9 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 			return s, err
 		}
 		r.say("report      %s", o.Report)
+	}
+	if s.Unsettled > 0 {
+		return s, fmt.Errorf("%w: %d after %s", ErrUnsettled, s.Unsettled, o.Settle)
 	}
 	if err := s.balance(); err != nil {
 		return s, err
@@ -145,6 +149,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	}
 	progress := time.NewTicker(time.Second)
 	defer progress.Stop()
+	waiting := r.watchQueue(ctx)
 	results := attacker.Attack(r.targeter(ctx), pacer{o}, o.Duration, "checkout")
 	for open := true; open; {
 		select {
@@ -161,6 +166,8 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 			} else if kind != unknown {
 				r.ready <- customer(res.URL) // the cart is still filled
 			}
+		case n := <-waiting:
+			s.wait(time.Since(s.Started), n)
 		case <-progress.C:
 			r.say("%s", s.line(time.Since(s.Started)))
 			r.progress(s.answered(), s.words())
@@ -175,6 +182,33 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	s.Starved = r.starved.Load()
 	s.finish()
 	return s, ctxError(ctx)
+}
+
+// watchQueue sends how many orders wait for the payment provider, about once a second, until ctx
+// ends. A question that is not answered is left out.
+func (r *run) watchQueue(ctx context.Context) <-chan int {
+	waiting := make(chan int)
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			n, err := r.queued(ctx)
+			if err != nil {
+				continue
+			}
+			select {
+			case waiting <- n:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return waiting
 }
 
 // refillers is how many carts are filled at a time: in a closed loop each
@@ -291,14 +325,13 @@ func (r *run) outage(ctx context.Context, s *Summary) error {
 	return nil
 }
 
-// settle waits until no order is queued any more.
+// settle waits until no order is queued any more, at most for Options.Settle, and then asks for
+// the provider's ledger.
 func (r *run) settle(ctx context.Context, s *Summary) error {
-	start := time.Now()
+	start, deadline := time.Now(), time.Now().Add(r.options.Settle)
 	if at := s.back.Load(); at != 0 {
 		start = time.Unix(0, at)
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.options.Settle)
-	defer cancel()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -306,16 +339,17 @@ func (r *run) settle(ctx context.Context, s *Summary) error {
 		if err != nil {
 			return err
 		}
-		s.Unsettled = n
-		if n == 0 {
+		if s.Unsettled = n; n == 0 {
 			s.Settled = time.Since(start)
+			break
+		}
+		if time.Now().After(deadline) {
 			break
 		}
 		select {
 		case <-tick.C:
-			continue
 		case <-ctx.Done():
-			return fmt.Errorf("load: %d orders are still queued after %s", n, r.options.Settle)
+			return ctx.Err()
 		}
 	}
 	if r.options.ProviderURL == "" {

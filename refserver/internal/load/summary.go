@@ -36,8 +36,11 @@ func (c *Counts) add(k kind) {
 type Second struct {
 	Counts
 	P50, P95, P99 time.Duration // of accepted orders; 0 where there was none
+	// Waiting is how many orders waited for the payment provider when it was last asked for.
+	Waiting int
 
 	accepted []time.Duration
+	asked    bool
 }
 
 // Summary is the outcome of a run.
@@ -68,11 +71,7 @@ type Summary struct {
 func (s *Summary) add(res *vegeta.Result) kind {
 	k := kindOf(res)
 	s.Counts.add(k)
-	i := max(0, int(res.Timestamp.Sub(s.Started)/time.Second))
-	for len(s.Seconds) <= i {
-		s.Seconds = append(s.Seconds, Second{})
-	}
-	second := &s.Seconds[i]
+	second := s.second(res.Timestamp.Sub(s.Started))
 	second.Counts.add(k)
 	switch k {
 	case completed, queued:
@@ -85,6 +84,21 @@ func (s *Summary) add(res *vegeta.Result) kind {
 		s.last = res.Timestamp
 	}
 	return k
+}
+
+// second is the second of the run that is so long after its start.
+func (s *Summary) second(after time.Duration) *Second {
+	i := max(0, int(after/time.Second))
+	for len(s.Seconds) <= i {
+		s.Seconds = append(s.Seconds, Second{})
+	}
+	return &s.Seconds[i]
+}
+
+// wait notes how many orders wait for the payment provider.
+func (s *Summary) wait(after time.Duration, n int) {
+	second := s.second(after)
+	second.Waiting, second.asked = n, true
 }
 
 // finish computes what needs all results.
@@ -103,6 +117,9 @@ func (s *Summary) finish() {
 		sec := &s.Seconds[i]
 		slices.Sort(sec.accepted)
 		sec.P50, sec.P95, sec.P99 = quantile(sec.accepted, 50), quantile(sec.accepted, 95), quantile(sec.accepted, 99)
+		if !sec.asked && i > 0 {
+			sec.Waiting = s.Seconds[i-1].Waiting
+		}
 	}
 }
 

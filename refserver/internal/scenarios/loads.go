@@ -68,7 +68,8 @@ func runLoad(ctx context.Context, b *bench, preset string) (Result, error) {
 		b.Progress(quality.Step{ID: b.id, Done: done, Of: total, Message: doing})
 	}
 	sum, err := load.Run(ctx, o, io.Discard)
-	if err != nil && !errors.Is(err, load.ErrNotFulfilled) && !errors.Is(err, load.ErrLedger) {
+	if err != nil && !errors.Is(err, load.ErrNotFulfilled) && !errors.Is(err, load.ErrLedger) &&
+		!errors.Is(err, load.ErrUnsettled) {
 		return Result{}, err
 	}
 	return Result{

@@ -61,8 +61,11 @@ func TestEveryScenarioCanFail(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/scenarios/")
 	for _, row := range run(t, Options{broken: true}).Rows {
 		t.Log(row.Line())
-		if row.Fulfilled {
+		switch {
+		case row.Fulfilled:
 			t.Errorf("%s is fulfilled, though something is wrong: %s", row.ID, row.Observed)
+		case row.Error != "":
+			t.Errorf("%s ends with an error, and does not measure what is wrong: %s", row.ID, row.Error)
 		}
 	}
 }
