@@ -235,7 +235,7 @@ func (f *follower) owedAgain(ctx context.Context, p PaymentRef, s seen) error {
 // paidByOthers reports whether the refund is of nothing, because others had given back
 // what it would have paid.
 func (r *Refund) paidByOthers() bool {
-	return r.Amount() == 0 && (r.Quote.Part() || r.Quote.byOthers() > 0)
+	return r.Amount() == 0 && !r.Quote.Part() && r.Quote.byOthers() > 0
 }
 
 // withoutOthers is the request without what others paid.

@@ -95,6 +95,7 @@ func (r *Refund) OnHold() bool {
 // for people; empty where it is not.
 func (r *Refund) HoldMessage() string {
 	amount := money.New(r.Amount(), r.Quote.Currency)
+	others := r.Quote.byOthers()
 	switch {
 	case !r.OnHold():
 		return ""
@@ -105,6 +106,12 @@ func (r *Refund) HoldMessage() string {
 				"settle it "+
 				"as not paid in the review queue.",
 			amount,
+		)
+	case r.HoldRef == AwaitingMethod && others > 0:
+		return fmt.Sprintf(
+			"The provider took the refund of %s back, and %s of it was given back outside of this shop. "+
+				"Nothing is paid until it is refunded less that, or that money comes back.",
+			money.New(r.Amount()+others, r.Quote.Currency), money.New(others, r.Quote.Currency),
 		)
 	case r.HoldRef == AwaitingMethod:
 		return fmt.Sprintf(

@@ -62,20 +62,21 @@ type known struct {
 	standing []Quote // of refunds that stay as they are
 	again    []Quote // of refunds that are tried anew
 	live     int64   // what both are of
-	whole    int64   // what all came to when it was decided
+	whole    int64   // what all is of
+	others   int64   // what others had given back of those that are tried anew: it is owed again
 }
 
 // replaced reports whether nothing of it was taken back without being replaced.
-func (k known) replaced() bool { return k.live >= k.whole }
+func (k known) replaced() bool { return k.live-k.others >= k.whole }
 
 // note counts a refund, and reports whether it is tried anew: where the request is
 // about its payment, and it failed or awaits a method.
 func (k *known) note(c *Refund, asked bool) bool {
-	if k.live += c.Amount(); k.whole == 0 || c.Quote.whole() < k.whole {
+	if k.live += c.Quote.part(); k.whole == 0 || c.Quote.whole() < k.whole {
 		k.whole = c.Quote.whole()
 	}
 	if asked && (c.Status == StatusFailed || c.awaits()) {
-		k.again = append(k.again, c.Quote)
+		k.again, k.others = append(k.again, c.Quote), k.others+c.Quote.byOthers()
 		return true
 	}
 	k.standing = append(k.standing, c.Quote)
@@ -111,7 +112,7 @@ func (d *owed) value(
 	}
 	var outside int64
 	for _, p := range d.free {
-		d.available += states[p].available(current[p])
+		d.available += states[p].available(current[p], len(states) > 1)
 		outside += states[p].Balance.Outside
 	}
 	d.keepFrozen(states, current)
@@ -123,7 +124,6 @@ func (d *owed) value(
 	d.request.Fees = append(d.request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
 	if len(k.standing) > 0 {
 		d.quote = d.quote.lessOthers(short)
-		d.quote.Whole = max(0, d.quote.Whole-short)
 		return nil
 	}
 	d.quote, err = NewQuoteOn(d.request, given, grid)
@@ -134,17 +134,17 @@ func (d *owed) value(
 func (d *owed) beside(k known) {
 	left, before := k.whole, int64(0)
 	for _, q := range k.standing {
-		left -= q.Amount
+		left -= q.part()
 	}
 	for _, q := range k.again {
-		before += q.Amount
+		before += q.part()
 	}
 	left = max(left, before) // of what came back from others nothing was decided when the rest was
 	d.quote = d.quote.without(k.standing)
 	if d.quote.Whole = k.whole; d.quote.Amount > left {
 		d.quote = d.quote.atMost(max(0, left))
 	}
-	if len(k.again) == len(d.free) && before == d.quote.Amount {
+	if len(k.again) == len(d.free) && k.others == 0 && before == d.quote.Amount {
 		d.frozen = k.again
 	}
 }
@@ -153,7 +153,7 @@ func (d *owed) beside(k known) {
 // its own: others gave back of it meanwhile. Then the quote is split anew.
 func (d *owed) keepFrozen(states []PaymentState, current []*Refund) {
 	for i, q := range d.frozen {
-		if p := d.free[i]; q.Amount > states[p].available(current[p]) {
+		if p := d.free[i]; q.Amount > states[p].available(current[p], len(states) > 1) {
 			d.frozen = nil
 			return
 		}
@@ -168,7 +168,7 @@ func (d owed) splitPayments(pays []Payment, states []PaymentState, current []*Re
 	out := make([]SplitPayment, len(d.free))
 	for i, p := range d.free {
 		b := states[p].Balance
-		available := states[p].available(current[p])
+		available := states[p].available(current[p], len(states) > 1)
 		refunded := b.Reserved + b.Refunded + states[p].Owed
 		if c := current[p]; c != nil && c.awaits() {
 			refunded -= c.Amount()
@@ -198,23 +198,36 @@ func (d *owed) paying(amounts []int64, states []PaymentState, current []*Refund)
 }
 
 // byOthers is how much of what others gave back each free payment lacks: no more than they
-// gave back of it.
+// gave back of it that no other refund lacks yet. What is left of it after all payments stands
+// with the first that others gave back of.
 func (d owed) byOthers(states []PaymentState) []int64 {
 	out := make([]int64, len(d.free))
 	left := d.quote.byOthers()
-	for i, p := range d.free {
-		out[i] = min(left, states[p].Balance.Outside)
-		left -= out[i]
+	for _, lacked := range []bool{false, true} {
+		for i, p := range d.free {
+			unassigned := states[p].Balance.Outside - out[i]
+			if !lacked {
+				unassigned -= states[p].Carried
+			}
+			more := min(left, max(0, unassigned))
+			out[i] += more
+			left -= more
+		}
 	}
 	return out
 }
 
 // available is what a payment can give back of a reference, whose refund there is
-// current: what that has reserved while it awaits a method is not missing to it.
-func (s PaymentState) available(current *Refund) int64 {
-	var reserved int64
+// current: what that has reserved while it awaits a method is not missing to it. Where several
+// payments paid the order, the rest that others left of a payment when their money came back is
+// paid by that payment alone, and kept for it; where one did, the rest joins the next refund.
+func (s PaymentState) available(current *Refund, several bool) int64 {
+	var reserved, rest int64
 	if current != nil && current.awaits() {
 		reserved = current.Amount()
 	}
-	return max(0, s.Balance.availableBeside(reserved)-s.Owed)
+	if several {
+		rest = max(0, s.Carried-s.Balance.Outside)
+	}
+	return max(0, s.Balance.availableBeside(reserved)-s.Owed-rest)
 }

@@ -105,8 +105,11 @@ func (q Quote) atMost(amount int64) Quote {
 	return q.inParts([]int64{amount, q.Amount - amount}, []int64{0, q.byOthers()})[0]
 }
 
-// whole is what is paid in all where the quote is a part of it.
-func (q Quote) whole() int64 { return max(q.Whole, q.Amount) }
+// part is what the quote is of: what it pays, and what others had given back of it.
+func (q Quote) part() int64 { return q.Amount + q.byOthers() }
+
+// whole is what all the parts are of where the quote is one of them.
+func (q Quote) whole() int64 { return max(q.Whole, q.part()) }
 
 // Part reports whether other payments of the order give back parts of the same
 // decision.

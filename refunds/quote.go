@@ -25,8 +25,8 @@ type Quote struct {
 	// ByTerms is what the pinned terms alone would have paid; what Amount has
 	// above it is leakage, added by overrides.
 	ByTerms int64 `json:"by_terms"`
-	// Whole is what the refunds on all payments of the order pay together, where the
-	// quote is of one of several; else 0.
+	// Whole is what the refunds on all payments of the order are of, where the quote is of
+	// one of several: what they pay together, and what others had given back of it; else 0.
 	Whole int64 `json:"whole,omitempty"`
 }
 
@@ -159,7 +159,7 @@ func NewQuoteOn(r QuoteRequest, given map[string]Refunded, g Grid) (Quote, error
 // carried over, and beside an amount what others had given back, which is owed once
 // theirs comes back. Negative where it pays what others before it left.
 func (q Quote) Rest() int64 {
-	if q.Amount == 0 {
+	if q.Amount == 0 && !q.Part() {
 		return q.Carried // what others paid of it is opened anew; see Service.SyncPayment
 	}
 	return q.Carried + q.byOthers()

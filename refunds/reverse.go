@@ -69,7 +69,13 @@ func (s *Service) replace(ctx context.Context, reversed Refund, by event.Actor) 
 }
 
 // offer opens the refund that is owed after one was reversed that staff did not pay out,
-// unless there is one or nothing is left to give. It may be called any number of times.
+// unless there is one or all of it was given back by another refund of ours since. It may be
+// called any number of times.
+//
+// Where others gave back so much of the payment that it lacks some of it, or all, the refund
+// holds what is left. It stands in the review queue in each case, and what is paid is quoted
+// when its method is chosen. A part of several stays owed as it is instead (see Owed): room
+// that comes back to its payment is kept for it.
 func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) error {
 	why := "the provider took refund " + reversed.Attempt().ProviderID + " back"
 	switch {
@@ -92,16 +98,25 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		if opened = false; current[0] != nil {
 			return current, nil
 		}
-		quote, err := s.stillOwed(reversed, o, found[reversed.ClientReference])
-		if err != nil || quote.Amount == 0 || quote.Amount > o.Payments[0].available(nil) {
-			return nil, errNone // given back by another refund since
+		request := reversed.Request.withoutOthers()
+		quote, err := s.stillOwed(reversed, request, o, found[reversed.ClientReference])
+		lacking := quote.Amount - o.Payments[0].available(nil, reversed.Quote.Part())
+		if err != nil || quote.Amount == 0 || lacking > o.Payments[0].Balance.Outside ||
+			lacking > 0 && reversed.Quote.Part() {
+			return nil, errNone // given back by another refund since, or owed as a part
+		}
+		if lacking > 0 {
+			request.Fees = append(request.Fees, FeeRule{Kind: PaidByOthers, Fixed: lacking})
+			if quote, err = s.stillOwed(reversed, request, o, nil); err != nil {
+				return nil, err
+			}
 		}
 		st := s.stamp(ctx, by)
 		next, err := NewRefund(Params{
 			ID: s.cfg.NewID(), Leg: freeLeg(o.Refunds), ClientReference: reversed.ClientReference,
 			OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
 			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
-				Request: reversed.Request.withoutOthers(), Quote: quote},
+				Request: request, Quote: quote},
 		}, st)
 		if err != nil {
 			return nil, err
@@ -127,8 +142,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 // the request, or the part beside those of other payments, which parts has too where they
 // were reversed. It is on the grid of the payment where that carried anything over, which it
 // does only where no other payment paid the order.
-func (s *Service) stillOwed(reversed Refund, o OpenState, parts []Refund) (Quote, error) {
-	state, request := o.Payments[0], reversed.Request.withoutOthers()
+func (s *Service) stillOwed(reversed Refund, request QuoteRequest, o OpenState, parts []Refund) (Quote, error) {
+	state := o.Payments[0]
 	if !reversed.Quote.Part() {
 		var grid Grid
 		if reversed.Quote.Carried != 0 || state.Carried != 0 {
@@ -141,10 +156,8 @@ func (s *Service) stillOwed(reversed Refund, o OpenState, parts []Refund) (Quote
 		return quote, err
 	}
 	quote = quote.without(besides(reversed, o.Refunds, parts))
-	if !reversed.paidByOthers() {
-		quote = quote.atMost(reversed.Quote.Amount)
-	} else if lacked := reversed.Quote.byOthers(); lacked > 0 {
-		quote = quote.atMost(lacked) // the rest is of parts that lack something too; see Quote.Rest
+	if part := reversed.Quote.part(); part > 0 {
+		quote = quote.atMost(part) // the rest is of parts that lack something too; see Quote.Rest
 	}
 	quote.Whole = max(reversed.Quote.Whole, quote.Amount)
 	return quote, nil

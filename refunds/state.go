@@ -47,8 +47,8 @@ func Owed(r Refund, all []Refund) bool {
 	live, whole, stands := int64(0), int64(0), false
 	for _, other := range latest {
 		if other.Status != StatusReversed {
-			w := max(other.Quote.Whole, other.Amount())
-			if live += other.Amount(); whole == 0 || w < whole {
+			w := other.Quote.whole()
+			if live += other.Quote.part(); whole == 0 || w < whole {
 				whole = w
 			}
 		}

@@ -52,8 +52,10 @@ func owedBeside(db bun.IDB) func(*bun.SelectQuery) *bun.SelectQuery {
 	}
 	standing := beside().Where("s.status NOT IN ('failed', 'reversed')")
 	again := beside().Where("s.payment_id = r.payment_id").Where("(s.created_at, s.id) > (r.created_at, r.id)")
-	short := beside().Where("s.status <> 'reversed'").Group("s.reference").Having(`SUM(s.amount_minor) <
-		MIN(CASE WHEN s.whole_minor > s.amount_minor THEN s.whole_minor ELSE s.amount_minor END)`)
+	short := beside().Where("s.status <> 'reversed'").Group("s.reference").Having(`
+		SUM(s.amount_minor + s.carried_minor) <
+		MIN(CASE WHEN s.whole_minor > s.amount_minor + s.carried_minor THEN s.whole_minor
+			ELSE s.amount_minor + s.carried_minor END)`)
 	return func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Where("r.status IN ('failed', 'reversed')").Where("r.whole_minor > 0").Where("EXISTS (?)", standing).
 			Where("(r.status = 'failed' OR NOT EXISTS (?) AND EXISTS (?))", again, short)

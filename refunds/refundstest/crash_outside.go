@@ -54,11 +54,12 @@ type outsideHistory struct {
 
 var outsideHistories = []outsideHistory{
 	{"money of others and a dispute", (*outsideWorld).history, []string{
-		"reserved 1000, refunded 0, outside 2000, holds 1",
+		"reserved 1500, refunded 0, outside 2000, holds 1",
 		"dispute paid counts 500, 1 events",
 		"refund paid counts 1200, 1 events",
 		"refund paid counts 300, 1 events",
-		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "dispute":1]`,
+		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "dispute":1 ` +
+			`store_credit created 500, hold "choice_of_method":1]`,
 	}},
 	{"a refund of ours that was sent back", func(w *outsideWorld, t testing.TB) {
 		paid := w.pay(t, "", 1, false)
@@ -74,9 +75,10 @@ var outsideHistories = []outsideHistory{
 		w.look(t)
 		w.gateway.Settle(paid.Attempt().ProviderID, "failed")
 	}, []string{
-		"reserved 1000, refunded 0, outside 1500, holds 0",
+		"reserved 1500, refunded 0, outside 1500, holds 0",
 		"refund paid counts 1500, 1 events",
-		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "":1]`,
+		`map[card reversed 1000, hold "":1 store_credit created 1000, hold "":1 ` +
+			`store_credit created 500, hold "choice_of_method":1]`,
 	}},
 	{"what others refunded came back", func(w *outsideWorld, t testing.TB) {
 		id := w.gateway.RefundOutside(w.request.Payments[0].ProviderID, 3000, "USD")

@@ -118,7 +118,9 @@ func (b *bench) partTakenBack() {
 			if err != nil {
 				return nil, err
 			}
-			a.Quote.Amount, a.Quote.Whole = 2000, 3236
+			// It is of 20.00, of which others had given 5.00.
+			a.Quote.Amount, a.Quote.Whole = 1500, 3236
+			a.Quote.Fees = []refunds.Fee{{Kind: refunds.PaidByOthers, Amount: 500}}
 			r, err := refunds.NewRefund(refunds.Params{
 				ID: newID(), Leg: 2, ClientReference: p.reference, OrderID: p.order, PaymentID: more.payment,
 				Customer: "customer-1", Attempt: a,
