@@ -268,7 +268,7 @@ func ExampleService_Cancel() {
 
 func ExampleService_Quote() {
 	svc := newExampleShop()
-	quote, balance, err := svc.Quote(exampleCtx, svc.approved(), payment.OriginalMethod)
+	quote, balance, err := svc.Quote(exampleCtx, svc.approved(), returns.RefundParams{})
 	fmt.Println(quote.Amount, balance.Available(), err)
 	// Output:
 	// 8000 12000 <nil>

@@ -11,8 +11,9 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// Quote says what a case would pay back now, and the balance of its payment.
-func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refunds.Quote, refunds.Balance, error) {
+// Quote says what a case would pay back now by the params, and the balance of its payment;
+// Expect is left out of account.
+func (s *Service) Quote(ctx context.Context, id string, p RefundParams) (refunds.Quote, refunds.Balance, error) {
 	if err := s.outside(); err != nil {
 		return refunds.Quote{}, refunds.Balance{}, err
 	}
@@ -20,11 +21,11 @@ func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refun
 	if err != nil {
 		return refunds.Quote{}, refunds.Balance{}, fmt.Errorf("returns: quote %s: %w", id, err)
 	}
-	request, err := s.refundRequest(ctx, r, m, event.Actor{})
+	request, err := s.refundRequest(ctx, r, p.Method, event.Actor{})
 	if err != nil {
 		return refunds.Quote{}, refunds.Balance{}, err
 	}
-	return s.cfg.Refunder.Preview(ctx, request)
+	return s.cfg.Refunder.Preview(ctx, p.of(request))
 }
 
 func (s *Service) refundRequest(

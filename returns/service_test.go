@@ -21,7 +21,7 @@ func TestAReturnIsPaidBackAndRestockedOnce(t *testing.T) {
 	r = s.inspected(r.ID, 2)
 	s.equal("status", r.Status, returns.StatusApproved)
 	s.equal("stock before the refund", s.stock(), 0)
-	quote, _, err := s.svc.Quote(s.ctx, r.ID, "")
+	quote, _, err := s.svc.Quote(s.ctx, r.ID, returns.RefundParams{})
 	s.ok(err)
 	// floor of two thirds of 9999, 101 and 499
 	s.equal("quote", quote.Amount, int64(6666+67+332))
@@ -49,7 +49,7 @@ func TestAFailedRefundLeavesTheCaseTheStockAndTheBalance(t *testing.T) {
 	s.equal("refund", refund.Status, refunds.StatusFailed)
 	s.equal("I8: the case", after, r)
 	s.equal("I8: stock", s.stock(), 0)
-	_, balance, err := s.svc.Quote(s.ctx, r.ID, "")
+	_, balance, err := s.svc.Quote(s.ctx, r.ID, returns.RefundParams{})
 	s.ok(err)
 	s.equal("I8: balance", []int64{balance.Reserved, balance.Refunded}, []int64{0, 0})
 

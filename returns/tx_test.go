@@ -50,7 +50,7 @@ func TestInATransactionTheServiceCreatesAndExecutesNothing(t *testing.T) {
 
 	for name, call := range map[string]func() error{
 		"estimate": func() error { _, err := inside.Estimate(s.ctx, ann, q); return err },
-		"quote":    func() error { _, _, err := inside.Quote(s.ctx, r.ID, ""); return err },
+		"quote":    func() error { _, _, err := inside.Quote(s.ctx, r.ID, returns.RefundParams{}); return err },
 		"refund":   func() error { _, _, err := inside.Refund(s.ctx, r.ID, kim, returns.RefundParams{}); return err },
 		"refund changed": func() error {
 			return inside.RefundChanged(

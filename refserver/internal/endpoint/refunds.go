@@ -169,12 +169,12 @@ func FailureOf(r refunds.Refund, staff bool) string {
 }
 
 // QuoteRefund returns what a case would be refunded now, and the balance of its
-// payment.
+// payment: all of it, or what is left after what others gave back.
 func (e *Endpoints) QuoteRefund(
-	ctx context.Context, by auth.User, id string,
+	ctx context.Context, by auth.User, id string, lessOutside bool,
 ) (refunds.Quote, refunds.Balance, error) {
 	if err := QuoteRefund.Permit(by); err != nil {
 		return refunds.Quote{}, refunds.Balance{}, err
 	}
-	return e.d.Returns.Quote(ctx, id, "")
+	return e.d.Returns.Quote(ctx, id, returns.RefundParams{LessOutside: lessOutside})
 }

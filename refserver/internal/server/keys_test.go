@@ -12,6 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/returns"
 )
 
 func TestARefundOverTheInterfaceIsMadeOncePerKey(t *testing.T) {
@@ -66,7 +67,7 @@ func TestARefundOfAnotherAmountThanIsMeantIsNotMade(t *testing.T) {
 		b := open(t, settings...)
 		staff := b.signIn()
 		c := b.approved(b.buy(b.customer("ada"), 1))
-		q, _, err := b.Returns.Quote(t.Context(), c.ID, payment.Card)
+		q, _, err := b.Returns.Quote(t.Context(), c.ID, returns.RefundParams{Method: payment.Card})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -174,3 +174,47 @@ func TestProgramsCloseACaseThatWasRefundedElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// The bank sends our refund back, and others have refunded a part meanwhile: the page of the
+// case offers what is left, and the case ends with it.
+func TestACaseThatWasTakenBackAndRefundedElsewhereIsClosed(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.run()
+		ctx := t.Context()
+		who := b.customer("ada")
+		o := b.buy(who, 1)
+		c := b.approved(o)
+		_, paid, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Simulator.SettleRefund(paid.Attempt().ProviderID, "failed", ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Simulator.RefundOutside(paysim.RefundParams{
+			PaymentIntent: o.Payment.ProviderID, AmountMinor: o.Payment.Amount - 700,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		staff := b.signIn()
+		var page string
+		b.eventually("the reversal, offered with what is left", func() bool {
+			page = staff.get("/admin/returns/" + c.ID).body
+			return strings.Contains(page, "Record $7.00 by store credit and close")
+		})
+		staff.get("/admin/queue").want(t, 200, "returns/"+c.ID)
+		if !strings.Contains(page, `name="refund_amount_available" value="7.00"`) {
+			t.Error("the form does not say what it records")
+		}
+		staff.form("/admin/returns/"+c.ID+"/refund", map[string][]string{
+			"method": {"store_credit"}, "less_outside": {"yes"}, "refund_amount_available": {"7.00"},
+		}).want(t, 302)
+		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != 700 {
+			t.Errorf("store credit %d, %v", credit, err)
+		}
+		if now := b.theCase(c.ID); now.Reversed() {
+			t.Error("the case is reversed yet")
+		}
+	})
+}

@@ -166,7 +166,7 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 					t.Errorf("it is not recorded who resolved it: %v, %v", events, err)
 				}
 				staff.get("/admin/queue").want(t, 200, "Nothing needs review")
-				_, balance, err := b.Returns.Quote(ctx, c.ID, payment.Card)
+				_, balance, err := b.Returns.Quote(ctx, c.ID, returns.RefundParams{Method: payment.Card})
 				if free := balance.Available(); err == nil &&
 					free != map[string]int64{"paid": 0, "not_paid": o.Total()}[tc.outcome] {
 					t.Errorf("%d of the payment are free", free)

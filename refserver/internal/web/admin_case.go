@@ -141,11 +141,8 @@ func (s *server) showAdminCase(
 	if body.Rests, err = s.restsOf(r.Context(), c.OrderID); err != nil {
 		return err
 	}
-	if o, q := body.Outside, body.Quote; o != nil && q != nil && body.CanRefund && q.Balance.PaymentID != "" &&
-		c.Status == returns.StatusApproved && q.Amount > o.Available() {
-		o.CaseID, o.Key = c.ID, body.Key
-		// Store credit where it is given, else cash.
-		o.Method = s.Endpoints.Offered(c.CustomerID, []payment.Method{payment.StoreCredit, payment.Cash})[0]
+	if err := s.lessOutside(r, c, &body); err != nil {
+		return err
 	}
 	own, err := s.permit(r, &body)
 	if err != nil {
@@ -178,7 +175,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
 		return nil
 	}
-	q, balance, err := s.Endpoints.QuoteRefund(r.Context(), user(r), c.ID)
+	q, balance, err := s.Endpoints.QuoteRefund(r.Context(), user(r), c.ID, false)
 	if p := problem.Of(err); err != nil && p.Internal {
 		return err
 	} else if err != nil {
@@ -200,6 +197,23 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 		}
 	}
 	body.Methods = s.Endpoints.Offered(c.CustomerID, body.Methods)
+	return nil
+}
+
+// lessOutside offers to refund what is left, where others gave back so much that the case can't
+// be refunded whole.
+func (s *server) lessOutside(r *http.Request, c returns.Return, body *adminCaseBody) error {
+	o, q := body.Outside, body.Quote
+	if o == nil || q == nil || !body.CanRefund || c.Status != returns.StatusApproved && !c.Reversed() {
+		return nil
+	}
+	left, _, err := s.Endpoints.QuoteRefund(r.Context(), user(r), c.ID, true)
+	if err != nil || left.Amount >= q.Amount {
+		return err
+	}
+	o.CaseID, o.Key, o.Left = c.ID, body.Key, left.Amount
+	// Store credit where it is given, else cash.
+	o.Method = s.Endpoints.Offered(c.CustomerID, []payment.Method{payment.StoreCredit, payment.Cash})[0]
 	return nil
 }
 

@@ -228,6 +228,11 @@ func refundState(r refunds.Refund) (badge, string) {
 			"warn",
 			reversedText,
 		}, "The payment provider reversed this refund, so it was not paid. We will pay it again by another method."
+	case r.OnHold() && r.HoldRef == refunds.PaidOutside:
+		return badge{
+			"warn",
+			"On hold",
+		}, "So much of the payment was given back already that this refund has to be checked first."
 	case r.OnHold():
 		return badge{
 			"warn",

@@ -17,6 +17,7 @@ type outsideView struct {
 	// there is no such case.
 	CaseID string
 	Key    string
+	Left   int64          // what is left for the case, minor units
 	Method payment.Method // by which what is left is paid
 }
 
@@ -28,7 +29,7 @@ type outsideRow struct {
 }
 
 // Decimal is what is left, as the form sends it back.
-func (v outsideView) Decimal() string { return money.New(v.Available(), v.Currency).Decimal() }
+func (v outsideView) Decimal() string { return money.New(v.Left, v.Currency).Decimal() }
 
 // outsideOf returns what others gave back of an order; nil for nothing.
 func (s *server) outsideOf(r *http.Request, o orders.Order) (*outsideView, error) {
