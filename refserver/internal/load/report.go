@@ -55,10 +55,12 @@ by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card
 <h2>By second</h2>
 <div class="scroll"><table><thead><tr>
 <th scope="col">Second</th><th scope="col">Completed</th><th scope="col">Queued</th><th scope="col">Throttled</th>
-<th scope="col">Refused</th><th scope="col">Failed</th><th scope="col">Waiting</th><th scope="col">p50</th><th scope="col">p95</th>
+<th scope="col">Refused</th><th scope="col">Failed</th><th scope="col">Waiting</th>
+<th scope="col">p50</th><th scope="col">p95</th>
 <th scope="col">p99</th></tr></thead><tbody>
 {{range $i, $x := .S.Seconds}}<tr><td>{{inc $i}}</td><td>{{$x.Completed}}</td><td>{{$x.Queued}}</td>
-<td>{{$x.Throttled}}</td><td>{{$x.Refused}}</td><td>{{$x.Failed}}</td><td>{{$x.Waiting}}</td><td>{{short $x.P50}}</td>
+<td>{{$x.Throttled}}</td><td>{{$x.Refused}}</td><td>{{$x.Failed}}</td><td>{{$x.Waiting}}</td>
+<td>{{short $x.P50}}</td>
 <td>{{short $x.P95}}</td><td>{{short $x.P99}}</td></tr>
 {{end}}</tbody></table></div>
 </body></html>

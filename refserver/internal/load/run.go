@@ -137,16 +137,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	go func() { outage <- r.outage(ctx, s) }()
 
 	refills := make(chan int, len(r.users))
-	var refillers sync.WaitGroup
-	for range r.refillers() {
-		refillers.Go(func() {
-			for i := range refills {
-				if err := r.fill(ctx, i); err != nil && ctx.Err() == nil {
-					s.refillFailed.Add(1)
-				}
-			}
-		})
-	}
+	refilled := r.refill(ctx, s, refills)
 	progress := time.NewTicker(time.Second)
 	defer progress.Stop()
 	waiting := r.watchQueue(ctx)
@@ -174,7 +165,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 		}
 	}
 	close(refills)
-	refillers.Wait()
+	refilled.Wait()
 	cancel()
 	if err := <-outage; err != nil {
 		return s, err
@@ -209,6 +200,21 @@ func (r *run) watchQueue(ctx context.Context) <-chan int {
 		}
 	}()
 	return waiting
+}
+
+// refill fills carts again as customers come in, until refills is closed.
+func (r *run) refill(ctx context.Context, s *Summary, refills <-chan int) *sync.WaitGroup {
+	var all sync.WaitGroup
+	for range r.refillers() {
+		all.Go(func() {
+			for i := range refills {
+				if err := r.fill(ctx, i); err != nil && ctx.Err() == nil {
+					s.refillFailed.Add(1)
+				}
+			}
+		})
+	}
+	return &all
 }
 
 // refillers is how many carts are filled at a time: in a closed loop each
