@@ -3,6 +3,7 @@ package main
 import (
 	"container/list"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,91 +12,160 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
-// maxWaitingConns is how many connections may wait for a request, or for the rest of its headers.
-// Times maxHeaderBytes, and what reading takes beside, it bounds the memory that they cost.
-const maxWaitingConns = 3072
+// maxConns is how many connections may be open. One that has sent half of its headers costs most: see
+// TestWhatAConnectionCosts, which bounds the memory of all of them.
+const maxConns = 3072
 
-// waitingConns closes the oldest connection that waits for a request, of the address with the most,
-// when there are too many: one who is about to send a request does so in milliseconds, and a
-// browser whose idle connection is closed makes another. Connections whose request is being
-// answered are not closed. The zero value bounds nothing.
-type waitingConns struct {
+// openConns bounds the connections of a server. One more closes a connection of the address with the
+// most: the one that has waited longest for a request, or for the rest of its headers or body, and
+// where none waits the one whose answer was begun first. Who is about to send something does so in
+// milliseconds, and a browser whose idle connection is closed makes another. The zero value bounds
+// nothing.
+type openConns struct {
 	limit int
 
 	mu        sync.Mutex
-	at        map[net.Conn]*list.Element // in its list of byAddress
-	byAddress map[string]*list.List      // of net.Conn, the oldest first
+	open      map[net.Conn]*openConn
+	byAddress map[string]*addressConns
+}
+
+// addressConns are the connections of an address, each list with the oldest first.
+type addressConns struct{ waiting, answered list.List }
+
+func (a *addressConns) len() int { return a.waiting.Len() + a.answered.Len() }
+
+// openConn is a connection with its place in one of the lists of its address.
+type openConn struct {
+	address string
+	waits   bool // for the client
+	at      *list.Element
 }
 
 // connKey is where a request's context has its connection.
 type connKey struct{}
 
 // bound has the server keep within limit.
-func (w *waitingConns) bound(srv *http.Server, limit int) {
-	w.limit, w.at, w.byAddress = limit, map[net.Conn]*list.Element{}, map[string]*list.List{}
+func (o *openConns) bound(srv *http.Server, limit int) {
+	o.limit, o.open, o.byAddress = limit, map[net.Conn]*openConn{}, map[string]*addressConns{}
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
 	}
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
 		switch state {
-		case http.StateNew, http.StateIdle:
-			w.enter(c)
+		case http.StateNew:
+			o.enter(c)
+		case http.StateIdle:
+			o.set(c, true)
 		case http.StateHijacked, http.StateClosed:
-			w.leave(c)
+			o.leave(c)
 		}
 	}
 }
 
-// handler is next for a connection that waits no longer.
-func (w *waitingConns) handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+// handler is next for a connection that waits no longer once the body of its request was read.
+func (o *openConns) handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
-			w.leave(c)
+			if r.Body == nil || r.Body == http.NoBody {
+				o.set(c, false)
+			} else {
+				r.Body = &arrivingBody{ReadCloser: r.Body, arrived: func() { o.set(c, false) }}
+			}
 		}
-		next.ServeHTTP(rw, r)
+		next.ServeHTTP(w, r)
 	})
 }
 
-func (w *waitingConns) enter(c net.Conn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.at) >= w.limit {
-		var largest *list.List
-		for _, conns := range w.byAddress {
-			if largest == nil || conns.Len() > largest.Len() {
-				largest = conns
-			}
-		}
-		oldest := largest.Front().Value.(net.Conn)
-		w.remove(oldest)
-		_ = oldest.Close() // the server hears of it by its next read
+// arrivingBody is a body that tells when it is there.
+type arrivingBody struct {
+	io.ReadCloser
+
+	arrived func()
+}
+
+// Read implements io.Reader.
+func (b *arrivingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF && b.arrived != nil {
+		b.arrived()
+		b.arrived = nil
 	}
-	address := addressOf(c)
-	conns := w.byAddress[address]
+	return n, err
+}
+
+func (o *openConns) enter(c net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.open) >= o.limit {
+		oldest := o.oldest()
+		o.remove(oldest)
+		_ = oldest.Close() // the server hears of it by its next read or write
+	}
+	one := &openConn{address: addressOf(c), waits: true}
+	conns := o.byAddress[one.address]
 	if conns == nil {
-		conns = list.New()
-		w.byAddress[address] = conns
+		conns = &addressConns{}
+		o.byAddress[one.address] = conns
 	}
-	w.at[c] = conns.PushBack(c)
+	one.at = conns.waiting.PushBack(c)
+	o.open[c] = one
 }
 
-func (w *waitingConns) leave(c net.Conn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.remove(c)
+// oldest is the connection to close for one more. The lock is held, and one is open.
+func (o *openConns) oldest() net.Conn {
+	var largest *addressConns
+	for _, conns := range o.byAddress {
+		if largest == nil || conns.len() > largest.len() {
+			largest = conns
+		}
+	}
+	first := largest.waiting.Front()
+	if first == nil {
+		first = largest.answered.Front()
+	}
+	return first.Value.(net.Conn)
 }
 
-// remove forgets a connection, where it waits. The lock is held.
-func (w *waitingConns) remove(c net.Conn) {
-	one := w.at[c]
+// set notes whether a connection waits for the client from now on.
+func (o *openConns) set(c net.Conn, waits bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	one := o.open[c]
+	if one == nil || one.waits == waits {
+		return
+	}
+	conns := o.byAddress[one.address]
+	if waits {
+		conns.answered.Remove(one.at)
+		one.at = conns.waiting.PushBack(c)
+	} else {
+		conns.waiting.Remove(one.at)
+		one.at = conns.answered.PushBack(c)
+	}
+	one.waits = waits
+}
+
+func (o *openConns) leave(c net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.remove(c)
+}
+
+// remove forgets a connection, where it is open. The lock is held.
+func (o *openConns) remove(c net.Conn) {
+	one := o.open[c]
 	if one == nil {
 		return
 	}
-	delete(w.at, c)
-	address := addressOf(c)
-	conns := w.byAddress[address]
-	if conns.Remove(one); conns.Len() == 0 {
-		delete(w.byAddress, address)
+	delete(o.open, c)
+	conns := o.byAddress[one.address]
+	if one.waits {
+		conns.waiting.Remove(one.at)
+	} else {
+		conns.answered.Remove(one.at)
+	}
+	if conns.len() == 0 {
+		delete(o.byAddress, one.address)
 	}
 }
 

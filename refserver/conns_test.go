@@ -8,10 +8,65 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
+)
+
+// connServer is a server for tests that keeps limit connections open. Only that bound ends one.
+func connServer(t *testing.T, limit int, h http.Handler) (srv *httpServer, address string) {
+	t.Helper()
+	srv = newServer(slog.New(slog.DiscardHandler))
+	srv.ReadHeaderTimeout, srv.ReadTimeout = time.Hour, time.Hour
+	srv.WriteTimeout, srv.IdleTimeout = time.Hour, time.Hour
+	srv.conns.bound(srv.Server, limit)
+	srv.open(h)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		testreq.Until(t, "the connections to be forgotten", func() bool {
+			srv.conns.mu.Lock()
+			defer srv.conns.mu.Unlock()
+			return len(srv.conns.open)+len(srv.conns.byAddress) == 0
+		})
+	})
+	return srv, l.Addr().String()
+}
+
+// dial opens a connection and sends text.
+func dial(t *testing.T, address, text string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(testreq.Patience(t))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+const (
+	halfHeaders = "GET / HTTP/1.1\r\nHost: shop\r\nX-Half: "
+	halfBody    = "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 100\r\n\r\n"
+	whole       = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
 )
 
 // TestConnectionsThatWaitAreBounded: 9,000 connections of one client that stopped in the middle of
@@ -19,40 +74,17 @@ import (
 func TestConnectionsThatWaitAreBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 8
-	srv := newServer(slog.New(slog.DiscardHandler))
-	srv.ReadHeaderTimeout = time.Hour // so that only the bound ends them
-	srv.waiting.bound(srv.Server, limit)
 	begun, end := make(chan struct{}, 1), make(chan struct{})
-	srv.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv, address := connServer(t, limit, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			begun <- struct{}{}
 			<-end
 		}
 		_, _ = io.WriteString(w, "here")
 	}))
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	open := func(text string) *bufio.Reader {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(testreq.Patience(t))); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(conn, text); err != nil {
-			t.Fatal(err)
-		}
-		return bufio.NewReader(conn)
-	}
-	answered := func(r *bufio.Reader) {
+	answered := func(conn net.Conn) {
 		t.Helper()
-		res, err := http.ReadResponse(r, nil)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,52 +94,124 @@ func TestConnectionsThatWaitAreBounded(t *testing.T) {
 		}
 	}
 
-	slow := open("GET /slow HTTP/1.1\r\nHost: shop\r\n\r\n")
+	slow := dial(t, address, "GET /slow HTTP/1.1\r\nHost: shop\r\n\r\n")
 	<-begun
-	var half []*bufio.Reader
+	texts := []string{halfHeaders, "", halfBody, whole}
+	var waiting []net.Conn
 	for i := range 3 * limit {
-		switch i % 3 {
-		case 0:
-			half = append(half, open("GET / HTTP/1.1\r\nHost: shop\r\nX-Half: "))
-		case 1:
-			half = append(half, open("")) // says nothing
-		case 2:
-			half = append(half, open("GET / HTTP/1.1\r\nHost: shop\r\n\r\n"))
-			answered(half[i]) // and stays
+		text := texts[i%len(texts)]
+		waiting = append(waiting, dial(t, address, text))
+		if text == whole {
+			answered(waiting[i]) // and stays
+		}
+		testreq.Until(t, "it to wait", func() bool { return connsThat(srv, true) == min(i+1, limit-1) })
+	}
+	for i, conn := range waiting[:len(waiting)-limit+1] {
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Errorf("connection %d, which sent %q, is still open", i, texts[i%len(texts)])
 		}
 	}
-	for i, r := range half[:len(half)-limit] {
-		if _, err := r.ReadByte(); err == nil {
-			t.Errorf("connection %d is still answered", i)
-		}
-	}
-	answered(open("GET / HTTP/1.1\r\nHost: shop\r\n\r\n"))
+	answered(dial(t, address, whole))
 	close(end)
 	answered(slow)
+}
 
-	ctx, cancel := testreq.Context(t)
-	defer cancel()
-	if err := srv.Close(); err != nil {
-		t.Error(err)
+// TestAnswersThatNobodyReadsAreBounded: connections whose client read none of its answers stayed for
+// 90 seconds, however many they were.
+func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
+	t.Parallel()
+	const limit = 8
+	answer := strings.Repeat("x", 16<<20) // more than the system keeps for a connection
+	begun := make(chan struct{})
+	_, address := connServer(t, limit, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		begun <- struct{}{}
+		_, _ = io.WriteString(w, answer)
+	}))
+	var conns []net.Conn
+	for range 2 * limit {
+		conns = append(conns, dial(t, address, whole))
+		<-begun
 	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		t.Error(err)
+	for i, conn := range conns {
+		n, err := io.Copy(io.Discard, io.LimitReader(conn, int64(len(answer))))
+		if cut := err != nil || n < int64(len(answer)); cut != (i < limit) {
+			t.Errorf("of connection %d, %d bytes came, %v", i, n, err)
+		}
 	}
-	testreq.Until(t, "the connections to be forgotten", func() bool {
-		srv.waiting.mu.Lock()
-		defer srv.waiting.mu.Unlock()
-		return ctx.Err() != nil || len(srv.waiting.at)+len(srv.waiting.byAddress) == 0
-	})
+}
+
+// connsThat is how many connections wait for the client, or are being answered.
+func connsThat(s *httpServer, wait bool) int {
+	s.conns.mu.Lock()
+	defer s.conns.mu.Unlock()
+	n := 0
+	for _, one := range s.conns.open {
+		if one.waits == wait {
+			n++
+		}
+	}
+	return n
+}
+
+// TestWhatAConnectionCosts measures what maxConns connections take at most, of those kinds that a
+// client can hold open without having done anything else.
+func TestWhatAConnectionCosts(t *testing.T) {
+	const (
+		conns = 256
+		limit = 128 << 20 // for maxConns
+	)
+	for _, kind := range []struct{ name, text string }{
+		{"silent", ""},
+		{"half of its headers", halfHeaders + strings.Repeat("h", maxHeaderBytes-1<<10)},
+		{"half of a body", halfBody},
+		{"an answer that nobody reads", whole},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			answer := make([]byte, 16<<20)
+			srv, address := connServer(t, conns, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					_, _ = w.Write(answer)
+				}
+			}))
+			before := inUse()
+			for range conns {
+				dial(t, address, kind.text)
+			}
+			testreq.Until(t, "the connections", func() bool {
+				srv.conns.mu.Lock()
+				defer srv.conns.mu.Unlock()
+				return len(srv.conns.open) == conns
+			})
+			if kind.text == whole {
+				testreq.Until(t, "the answers", func() bool { return connsThat(srv, false) == conns })
+			}
+			one := (inUse() - before) / conns
+			t.Logf("%d bytes for a connection, %d MiB for %d", one, one*maxConns>>20, maxConns)
+			if one*maxConns > limit {
+				t.Errorf("%d bytes for a connection are %d MiB for all, at most %d are planned",
+					one, one*maxConns>>20, limit>>20)
+			}
+		})
+	}
+}
+
+// inUse is what the heap and the stacks hold, in bytes.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one found in pools
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
 }
 
 // TestTheAddressWithTheMostConnectionsLosesOne: who has few keeps them, however old they are.
 func TestTheAddressWithTheMostConnectionsLosesOne(t *testing.T) {
 	t.Parallel()
-	var w waitingConns
-	w.bound(&http.Server{}, 6)
+	var o openConns
+	o.bound(&http.Server{}, 6)
 	conn := func(address string, i int) *fakeConn {
 		c := &fakeConn{from: &net.TCPAddr{IP: net.ParseIP(address), Port: i}}
-		w.enter(c)
+		o.enter(c)
 		return c
 	}
 	honest := []*fakeConn{conn("198.51.100.1", 1), conn("2001:db8::1", 2)}

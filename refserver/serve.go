@@ -91,7 +91,7 @@ func warnOfPublished(log *slog.Logger, c config.Config) {
 type httpServer struct {
 	*http.Server
 	handler atomic.Pointer[http.Handler]
-	waiting waitingConns
+	conns   openConns
 }
 
 func newServer(log *slog.Logger) *httpServer {
@@ -103,9 +103,9 @@ func newServer(log *slog.Logger) *httpServer {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
-	s.waiting.bound(s.Server, maxWaitingConns)
+	s.conns.bound(s.Server, maxConns)
 	s.open(opening())
-	s.Handler = s.waiting.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Handler = s.conns.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*s.handler.Load()).ServeHTTP(w, r)
 	}))
 	return s

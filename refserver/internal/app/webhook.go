@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 // WebhookPath is where the provider sends its messages.
@@ -25,7 +26,11 @@ const WebhookPath = "/webhooks/stripe"
 const (
 	// maxWebhook is far above what an event weighs, in bytes.
 	maxWebhook = 256 << 10
-	// webhookTime is how long one message may take: less than the provider
+	// webhooksAtOnce is how many messages are read at a time, which is 16 MiB, and webhooksOfAddress
+	// how many from one address.
+	webhooksAtOnce    = 64
+	webhooksOfAddress = 16
+	// webhookTime is how long one message that is there may take: less than the provider
 	// waits for the answer.
 	webhookTime = 8 * time.Second
 	// keepWebhooks is how long messages are remembered. Stripe sends one again
@@ -53,57 +58,71 @@ func (s *App) ReceiveWebhooks(base string) error {
 // twice, and in the wrong order: what one says changes nothing, it only has the
 // shop look. Without a secret nothing can be believed, and all are put off
 // with 503.
-func (s *App) Webhooks() http.Handler {
+//
+// Anybody may send one, so few bodies are read at a time, and of one address fewer: one more cuts off
+// the oldest.
+func (s *App) Webhooks() (http.Handler, error) {
 	log := observability.Named(s.Log, "webhooks")
+	answer := func(w http.ResponseWriter, r *http.Request, result string, status int, err error) {
+		s.money.webhooks.WithLabelValues(result).Inc()
+		logWebhook(r.Context(), log, result, err)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		// The sender reads the status alone.
+		_, _ = io.WriteString(w, result+"\n")
+	}
 	if s.webhookSecret == "" {
 		log.Warn(
 			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does " +
 				"later is found out by looking",
 		)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer(w, r, hookOff, http.StatusServiceUnavailable, nil)
+		}), nil
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		result, status, err := s.webhook(w, r, log)
-		s.money.webhooks.WithLabelValues(result).Inc()
-		switch {
-		case result == hookOff:
-			log.WarnContext(
-				r.Context(),
-				"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret "+
-					"of this endpoint",
-			)
-		case result == hookRefused:
-			log.WarnContext(
-				r.Context(),
-				"a message was refused: it does not come from the payment provider, or the secrets differ",
-				"error",
-				err,
-			)
-		case err != nil:
-			log.ErrorContext(
-				r.Context(),
-				"a message of the payment provider could not be recorded and has to come again",
-				"error",
-				err,
-			)
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(status)
-		// The sender reads the status alone.
-		_, _ = io.WriteString(w, result+"\n")
+	body, err := throttlehttp.NewBody(throttlehttp.BodyConfig{
+		MaxBytes: maxWebhook, Timeout: checkoutBody, PerKey: webhooksOfAddress, Total: webhooksAtOnce,
+		Key: throttlehttp.AddressKey(s.proxies),
+		Failed: func(w http.ResponseWriter, r *http.Request, status int) {
+			answer(w, r, hookRefused, status, errors.New("it did not arrive completely, or is too large"))
+		},
 	})
+	if err != nil {
+		return nil, err
+	}
+	return body.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		result, status, err := s.webhook(r, log)
+		answer(w, r, result, status, err)
+	})), nil
+}
+
+// logWebhook logs what somebody has to look at.
+func logWebhook(ctx context.Context, log *slog.Logger, result string, err error) {
+	switch {
+	case result == hookOff:
+		log.WarnContext(
+			ctx,
+			"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret "+
+				"of this endpoint",
+		)
+	case result == hookRefused:
+		log.WarnContext(
+			ctx,
+			"a message was refused: it does not come from the payment provider, or the secrets differ",
+			"error",
+			err,
+		)
+	case err != nil:
+		log.ErrorContext(
+			ctx, "a message of the payment provider could not be recorded and has to come again", "error", err,
+		)
+	}
 }
 
 // webhook deals with one message: the result, the status, and why.
-func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) (string, int, error) {
-	if s.webhookSecret == "" {
-		return hookOff, http.StatusServiceUnavailable, nil
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
+func (s *App) webhook(r *http.Request, log *slog.Logger) (string, int, error) {
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return hookRefused, http.StatusRequestEntityTooLarge, err
-		}
 		return hookRefused, http.StatusBadRequest, err
 	}
 	e, err := stripegateway.ParseEvent(body, r.Header.Get(stripegateway.SignatureHeader), s.webhookSecret, 0)

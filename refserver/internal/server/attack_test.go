@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
+	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -258,4 +261,46 @@ func TestHalfSentFormsHoldNoPlace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHalfSentMessagesAreBounded: 9,000 connections that stopped in the middle of a message to the
+// webhook, which anybody may send, took 950 MB.
+func TestHalfSentMessagesAreBounded(t *testing.T) {
+	b := open(t)
+	const sent, kept = 24, 16
+	var conns []net.Conn
+	for range sent {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(testreq.Patience(t))); err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.WriteString(conn, "POST "+app.WebhookPath+" HTTP/1.1\r\nHost: shop\r\nContent-Length: 100\r\n\r\n{")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	// Those that were cut off are answered at once, long before the rest have had their time.
+	cut := make(chan int, sent)
+	for _, conn := range conns {
+		go func() {
+			status := 0
+			if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				status = res.StatusCode
+				_ = res.Body.Close()
+			}
+			cut <- status
+		}()
+	}
+	for range sent - kept {
+		if status := <-cut; status != http.StatusRequestTimeout {
+			t.Errorf("a message that was cut off is answered %d", status)
+		}
+	}
+	b.deliver(message{id: "evt_honest", kind: "customer.created", object: `{"id": "cus_1", "object": "customer"}`}).
+		want(t, http.StatusOK)
 }

@@ -31,6 +31,10 @@ func New(s *app.App) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	hooks, err := s.Webhooks()
+	if err != nil {
+		return nil, err
+	}
 	card := s.TokenFor
 	if s.Config.LiveKey() {
 		card = nil // real card numbers must not pass through the shop
@@ -40,10 +44,7 @@ func New(s *app.App) (http.Handler, error) {
 		Owns: owners{s}.owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
 		StaffFactor: s.Config.StaffSecondFactor,
 	})
-	waits := review.Queue{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
-		Approvals: s.Approvals,
-	}
+	waits := reviewQueue(s)
 	use := endpoint.New(endpoint.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
 		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
@@ -60,7 +61,7 @@ func New(s *app.App) (http.Handler, error) {
 		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
-		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads, Shelf: s.Shelf,
+		Webhooks: hooks, NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads, Shelf: s.Shelf,
 		Checkout: checkout, Admission: admit.handler, PageTurn: admit.page, Action: action, Photos: photos,
 		ClientAddress: s.ClientAddress,
 		CardForm:      card != nil && !c.CardPage(), CardPage: s.PageOrigin(),
@@ -79,6 +80,13 @@ func New(s *app.App) (http.Handler, error) {
 		return nil, err
 	}
 	return h, gate.Check()
+}
+
+func reviewQueue(s *app.App) review.Queue {
+	return review.Queue{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
+		Approvals: s.Approvals,
+	}
 }
 
 // returnAddress is where customers send returns. Development has one to try the pages with.
