@@ -2,9 +2,10 @@
 //
 // A row embeds a [Lease]: until when it is leased, and the token of who has it.
 // [Claim] takes the lease of a row, and makes the row where it is missing;
-// [ClaimDue] takes those of rows that a query selects. [Save] writes the row, [Delete]
-// removes it, and [Renew] prolongs the lease, while it is still the caller's. A process
-// that crashes keeps nobody out for longer than its lease.
+// [ClaimDue] takes those of rows that a query selects. [Save] writes the row,
+// [SaveAll] those that were claimed together, [Delete] removes it, and [Renew]
+// prolongs the lease, while it is still the caller's. A process that crashes keeps
+// nobody out for longer than its lease.
 // resilience.KeepLease calls Renew while the work continues.
 //
 // Until is in the clock of the process that took the lease. So that a clock which
@@ -138,6 +139,25 @@ func Save(ctx context.Context, tx bun.IDB, row Row, columns ...string) (held boo
 		q = q.Column(append([]string{columnUntil}, columns...)...)
 	}
 	return sqldb.ChangedOne(q.WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
+}
+
+// SaveAll is Save for many rows in one round trip, which does not tell of which the lease was
+// still theirs.
+func SaveAll[R any, P interface {
+	*R
+	Row
+}](ctx context.Context, tx bun.IDB, rows []R, columns ...string) error {
+	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
+		for i := range rows {
+			row := P(&rows[i])
+			_, err := w.NewUpdate().Model(row).Column(append([]string{columnUntil}, columns...)...).WherePK().
+				Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // SaveRelease ends the lease of row, and writes nothing else.

@@ -40,8 +40,8 @@ func (s *App) outgoingLoops(add addLoop) error {
 		return nil
 	}
 	_, err = add("send mails", lookEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Mailing.Work(ctx, 1)
-		return n == 1, err
+		n, err := s.Mailing.Work(ctx, batch)
+		return n == batch, err
 	})
 	return err
 }

@@ -3,12 +3,14 @@ package mailing_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -262,4 +264,50 @@ func TestAMailThatWasSentIsNotSentAgainWhenTheProcessStops(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestMailsThatWaitAreClaimedAndSettledTogether: in two transactions, however many there are.
+func TestMailsThatWaitAreClaimedAndSettledTogether(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		const n = 20
+		for i := range n {
+			p.add(fmt.Sprint("mail ", i), mailing.Security)
+		}
+		c := statements.Watch(p.db)
+		if sent := p.work(); len(sent) != n {
+			t.Errorf("%d mails were sent", len(sent))
+		}
+		// A look, what is due, and in one round trip a lease of each; in one round trip the results;
+		// and a look that finds no more.
+		c.Want(t, "mails that wait", 3+2*n, 2)
+	})
+}
+
+// TestASlowMailServerSendsNoMailTwice: what its lease leaves no time for goes back, and others
+// who send at the same time get that.
+func TestASlowMailServerSendsNoMailTwice(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		const n = 6
+		for i := range n {
+			p.add(fmt.Sprint("mail ", i), mailing.Security)
+		}
+		other := newPost(t, p.db)
+		p.onSend = func() {
+			p.now = p.now.Add(20 * time.Second) // as long as it may take
+			other.now = p.now
+			other.work()
+		}
+		p.work()
+		mine, others := p.box.Messages(), other.box.Messages()
+		sent := map[string]bool{}
+		for _, m := range append(mine, others...) {
+			if sent[m.ID] {
+				t.Errorf("the mail %s was sent twice", m.ID)
+			}
+			sent[m.ID] = true
+		}
+		if len(sent) != n {
+			t.Errorf("%d of %d mails were sent", len(sent), n)
+		}
+	})
 }

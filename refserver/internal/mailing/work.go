@@ -17,6 +17,16 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 )
 
+const (
+	// claimAtOnce is how many mails are claimed in one transaction, and sendFor how long the last
+	// of them may wait for its turn: a send takes 20 s at most, and the lease lasts a minute.
+	claimAtOnce = 32
+	sendFor     = leaseFor / 2
+	// settleAfter is how long results wait for those of the next mails. A process that is killed
+	// leaves as many mails to be sent again.
+	settleAfter = 100 * time.Millisecond
+)
+
 // writeTimeout limits the write of a result, which takes place also when the process stops.
 const writeTimeout = 5 * time.Second
 
@@ -24,45 +34,70 @@ const writeTimeout = 5 * time.Second
 // wants no notices.
 var errUnwanted = errors.New("mailing: nobody gets this mail")
 
-// Work sends at most limit mails that are due, and returns how many it tried. One that can't be
+// Work sends at most limit mails that are due, and returns how many it attempted. One that can't be
 // sent is tried again later.
-func (q *Queue) Work(ctx context.Context, limit int) (int, error) {
-	for n := range limit {
-		row, found, err := q.claim(ctx)
-		if err != nil || !found {
+func (q *Queue) Work(ctx context.Context, limit int) (n int, err error) {
+	for n < limit {
+		rows, err := q.claim(ctx, min(limit-n, claimAtOnce))
+		if err != nil || len(rows) == 0 {
 			return n, err
 		}
-		err = q.send(ctx, row)
-		if err != nil && ctx.Err() != nil {
-			return n, errors.Join(ctx.Err(), q.finish(ctx, row, func(r *mailRow) {}))
-		}
-		if err := q.settle(ctx, row, err); err != nil {
+		attempted, err := q.sendAll(ctx, rows)
+		if n += attempted; err != nil {
 			return n, err
 		}
 	}
-	return limit, nil
+	return n, nil
 }
 
-func (q *Queue) claim(ctx context.Context) (row mailRow, found bool, err error) {
+func (q *Queue) claim(ctx context.Context, limit int) (rows []mailRow, err error) {
 	now := q.cfg.Now()
 	due := func(sel *bun.SelectQuery) *bun.SelectQuery {
 		return sel.Where("m.sent_at IS NULL").Where("m.dead_at IS NULL").Where("m.next_at <= ?", sqldb.At(now)).
-			Order("m.next_at", "m.id").Limit(1)
+			Order("m.next_at", "m.id").Limit(int64(limit))
 	}
 	// A look without a lock first: mostly there is nothing.
 	look := due(q.cfg.DB.Read().NewSelect().Model((*mailRow)(nil)))
 	some, err := lease.WhereFree(look, "m", now, leaseFor).Exists(ctx)
 	if err != nil || !some {
-		return row, false, err
+		return nil, err
 	}
 	err = q.cfg.DB.Tx(ctx, "mailing: claim", func(ctx context.Context, tx bun.IDB) error {
-		rows, err := lease.ClaimDue[mailRow](ctx, tx, "m", now, leaseFor, due)
-		if found = len(rows) > 0; found {
-			row = rows[0]
-		}
+		rows, err = lease.ClaimDue[mailRow](ctx, tx, "m", now, leaseFor, due)
 		return err
 	})
-	return row, found, err
+	return rows, err
+}
+
+// sendAll sends mails that were claimed together, one after the other, and returns how many it
+// attempted. Those for which the lease leaves no time, or that the end of ctx cuts off, go back.
+func (q *Queue) sendAll(ctx context.Context, rows []mailRow) (attempted int, err error) {
+	claimed := q.cfg.Now()
+	var results []mailRow
+	for written := claimed; attempted < len(rows); attempted++ {
+		now, row := q.cfg.Now(), rows[attempted]
+		if now.Sub(claimed) > sendFor {
+			break
+		}
+		if now.Sub(written) > settleAfter {
+			if err := q.finish(ctx, results); err != nil {
+				return attempted, err
+			}
+			results, written = nil, now
+		}
+		err := q.send(ctx, row)
+		if err != nil && ctx.Err() != nil {
+			break
+		}
+		if errors.Is(err, errUnwanted) {
+			if err := q.drop(ctx, row); err != nil {
+				return attempted, errors.Join(err, q.finish(ctx, results))
+			}
+			continue
+		}
+		results = append(results, q.result(ctx, row, err))
+	}
+	return attempted, errors.Join(ctx.Err(), q.finish(ctx, append(results, rows[attempted:]...)))
 }
 
 // send makes one attempt.
@@ -130,44 +165,48 @@ func (q *Queue) message(ctx context.Context, row mailRow, u auth.User) (mail.Mes
 	return Render(c, q.cfg.BaseURL, footer)
 }
 
-// settle writes the result of an attempt.
-func (q *Queue) settle(ctx context.Context, row mailRow, cause error) error {
-	now := q.cfg.Now()
-	if errors.Is(cause, errUnwanted) {
-		return q.cfg.DB.Tx(ctx, "mailing: drop", func(ctx context.Context, tx bun.IDB) error {
-			_, err := lease.Delete(ctx, tx, &row)
-			return err
-		})
-	}
-	return q.finish(ctx, row, func(r *mailRow) {
-		r.Attempts++
-		if cause == nil {
-			r.SentAt, r.LastError = sqldb.At(now), ""
-			return
-		}
-		r.LastError = sqldb.ErrorText(cause)
-		next := now.Add(q.cfg.Retry.Wait(r.Attempts - 1))
-		if next.After(r.CreatedAt.Time().Add(GiveUpAfter)) {
-			r.DeadAt = sqldb.At(now)
-			q.cfg.Log.ErrorContext(ctx, "a mail is given up", "mail", r.ID, "kind", r.Kind, "attempts", r.Attempts,
-				"error", cause)
-			return
-		}
-		r.NextAt = sqldb.At(next)
-		q.cfg.Log.WarnContext(ctx, "a mail was not sent, will try again", "mail", r.ID, "kind", r.Kind,
-			"attempt", r.Attempts, "error", cause)
+// drop forgets a mail.
+func (q *Queue) drop(ctx context.Context, row mailRow) error {
+	return q.cfg.DB.Tx(ctx, "mailing: drop", func(ctx context.Context, tx bun.IDB) error {
+		_, err := lease.Delete(ctx, tx, &row)
+		return err
 	})
 }
 
-// finish ends the lease of a row that change has changed, while it is still ours.
-func (q *Queue) finish(ctx context.Context, row mailRow, change func(*mailRow)) error {
-	change(&row)
-	row.Release()
+// result is the row after an attempt.
+func (q *Queue) result(ctx context.Context, r mailRow, cause error) mailRow {
+	now := q.cfg.Now()
+	r.Attempts++
+	if cause == nil {
+		r.SentAt, r.LastError = sqldb.At(now), ""
+		return r
+	}
+	r.LastError = sqldb.ErrorText(cause)
+	next := now.Add(q.cfg.Retry.Wait(r.Attempts - 1))
+	if next.After(r.CreatedAt.Time().Add(GiveUpAfter)) {
+		r.DeadAt = sqldb.At(now)
+		q.cfg.Log.ErrorContext(ctx, "a mail is given up", "mail", r.ID, "kind", r.Kind, "attempts", r.Attempts,
+			"error", cause)
+		return r
+	}
+	r.NextAt = sqldb.At(next)
+	q.cfg.Log.WarnContext(ctx, "a mail was not sent, will try again", "mail", r.ID, "kind", r.Kind,
+		"attempt", r.Attempts, "error", cause)
+	return r
+}
+
+// finish writes results and ends the leases of their rows, while they are still ours.
+func (q *Queue) finish(ctx context.Context, rows []mailRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	for i := range rows {
+		rows[i].Release()
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	return q.cfg.DB.Tx(ctx, "mailing: write result", func(ctx context.Context, tx bun.IDB) error {
-		_, err := lease.Save(ctx, tx, &row)
-		return err
+	return q.cfg.DB.Tx(ctx, "mailing: write results", func(ctx context.Context, tx bun.IDB) error {
+		return lease.SaveAll(ctx, tx, rows, "next_at", "attempts", "last_error", "sent_at", "dead_at")
 	})
 }
 
