@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -98,17 +99,18 @@ func AppendFollowed(
 	return nil
 }
 
-// Events returns all events of an aggregate of a stream in order of Seq; an
-// unknown aggregate has none, and that is no error.
-func Events(ctx context.Context, idb bun.IDB, stream, aggregateID string) ([]event.Event, error) {
-	if err := checkStream(stream); err != nil {
+// Events returns all events of aggregates of a stream, one aggregate after the
+// other by their ids, each in order of Seq; an unknown aggregate has none, and
+// that is no error.
+func Events(ctx context.Context, idb bun.IDB, stream string, aggregateIDs ...string) ([]event.Event, error) {
+	if err := checkStream(stream); err != nil || len(aggregateIDs) == 0 {
 		return nil, err
 	}
 	var rows []eventRow
 	err := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(stream)).
-		Where("e.aggregate_id = ?", aggregateID).Order("e.seq").Scan(ctx)
+		Where("e.aggregate_id IN (?)", bun.List(aggregateIDs)).Order("e.aggregate_id", "e.seq").Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("outboxdb: events of %s %s: %w", stream, aggregateID, err)
+		return nil, fmt.Errorf("outboxdb: events of %s %s: %w", stream, strings.Join(aggregateIDs, ", "), err)
 	}
 	return eventsOf(rows), nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -48,14 +49,52 @@ func StoredTypes(stream string) []string {
 	return nil
 }
 
-// draftOf is the notice of an event, nil for none.
-func (s *Service) draftOf(ctx context.Context, row eventRow) (*draft, error) {
-	history, err := s.history(ctx, row.Stream, row.AggregateID)
-	if err == nil && len(history) < row.Seq {
-		err = fmt.Errorf("there are %d events of %s, and this is number %d", len(history), row.AggregateID, row.Seq)
+// histories are all that happened to some aggregates, by stream and id.
+type histories map[[2]string][]event.Event
+
+// read reads those of the aggregates of a stream, as the writer knows them.
+func (h histories) read(ctx context.Context, db *sqlstore.DB, stream string, ids ...string) error {
+	events, err := outboxdb.Events(ctx, db.Writer(), stream, ids...)
+	for _, e := range events {
+		key := [2]string{stream, e.AggregateID}
+		h[key] = append(h[key], e)
 	}
-	if err != nil {
-		return nil, err
+	return err
+}
+
+// historiesOf are those that the notices of events are made of: of what they happened to, and
+// of the orders of returns.
+func (s *Service) historiesOf(ctx context.Context, rows []eventRow) (histories, error) {
+	h, ids := histories{}, map[string][]string{}
+	add := func(stream, id string) {
+		if !slices.Contains(ids[stream], id) {
+			ids[stream] = append(ids[stream], id)
+		}
+	}
+	for _, row := range rows {
+		add(row.Stream, row.AggregateID)
+	}
+	for _, stream := range []string{returnsStream, refundsStream} {
+		if err := h.read(ctx, s.cfg.DB, stream, ids[stream]...); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range ids[returnsStream] {
+		if events := h[[2]string{returnsStream, id}]; len(events) > 0 {
+			if r, err := returns.Fold(events[:1]); err == nil { // else its draft says what is wrong
+				add(ordersStream, r.OrderID)
+			}
+		}
+	}
+	return h, h.read(ctx, s.cfg.DB, ordersStream, ids[ordersStream]...)
+}
+
+// draftOf is the notice of an event, nil for none.
+func (h histories) draftOf(row eventRow) (*draft, error) {
+	history := h[[2]string{row.Stream, row.AggregateID}]
+	if len(history) < row.Seq {
+		return nil, fmt.Errorf("there are %d events of %s, and this is number %d",
+			len(history), row.AggregateID, row.Seq)
 	}
 	switch row.Stream {
 	case ordersStream:
@@ -73,22 +112,17 @@ func (s *Service) draftOf(ctx context.Context, row eventRow) (*draft, error) {
 		if err != nil {
 			return nil, err
 		}
-		number, err := s.orderNumber(ctx, r.OrderID)
+		number, err := h.orderNumber(r.OrderID)
 		return returnDraft(row.Type, r, now, number), err
 	}
 	return nil, nil
 }
 
-// history is all that happened to an aggregate, as the writer knows it.
-func (s *Service) history(ctx context.Context, stream, id string) ([]event.Event, error) {
-	return outboxdb.Events(ctx, s.cfg.DB.Writer(), stream, id)
-}
-
 // orderNumber is what people call an order; its id where it is not ours.
-func (s *Service) orderNumber(ctx context.Context, id string) (string, error) {
-	history, err := s.history(ctx, ordersStream, id)
-	if err != nil || len(history) == 0 {
-		return id, err
+func (h histories) orderNumber(id string) (string, error) {
+	history := h[[2]string{ordersStream, id}]
+	if len(history) == 0 {
+		return id, nil
 	}
 	o, err := orders.Fold(history)
 	return o.Number, err

@@ -57,7 +57,8 @@ type Config struct {
 	// Products returns all products, and LowStock says how many units are few.
 	Products func(ctx context.Context) ([]orders.Product, error)
 	LowStock int
-	// Mail mails a customer's notice, in the transaction that makes it; nil: there are no mails.
+	// Mail mails a customer's notice, in the transaction that makes it, of which it reads nothing;
+	// nil: there are no mails.
 	Mail func(ctx context.Context, tx bun.IDB, m Message) error
 	// Low is called with how many products are low on stock; nil: nobody is.
 	Low func(n int)

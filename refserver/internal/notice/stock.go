@@ -63,7 +63,7 @@ func (s *Service) fell(ctx context.Context, p orders.Product) error {
 		return err
 	}
 	at := s.cfg.Now().UTC().Truncate(time.Microsecond)
-	d := draft{
+	d := &draft{
 		audience: Buyers, href: fmt.Sprintf("/admin/products/%d", p.ID), title: p.Name + " is low on stock",
 		text: fmt.Sprintf("%d left, and %d or fewer is low.", p.Stock, s.cfg.LowStock),
 	}
@@ -77,7 +77,10 @@ func (s *Service) fell(ctx context.Context, p orders.Product) error {
 		if err != nil || !first {
 			return err
 		}
-		return s.insert(ctx, tx, fmt.Sprintf("stock:%d:%d", p.ID, at.UnixMicro()), KindLowStock, at, d, people)
+		fall := eventRow{
+			EventID: fmt.Sprintf("stock:%d:%d", p.ID, at.UnixMicro()), Type: KindLowStock, At: sqldb.At(at),
+		}
+		return s.insert(ctx, tx, []news{{row: fall, draft: d, people: people}})
 	})
 	if err == nil {
 		s.hub.Wake(people...)

@@ -107,20 +107,39 @@ func afterQueue(ctx context.Context, tx bun.IDB, events []event.Event) ([]event.
 	}), err
 }
 
-// Work makes the notices of at most limit events that are due, and returns of how many it
-// did. One that can't be made is tried again later and delays no other.
+// Work makes the notices of at most limit events that are due, in one transaction, and
+// returns of how many it did. One that can't be made is tried again later and delays no other.
 func (s *Service) Work(ctx context.Context, limit int) (int, error) {
 	rows, err := s.claim(ctx, limit)
-	if err != nil {
+	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	errs := make([]error, 0, len(rows))
-	for _, row := range rows {
-		err := s.make(ctx, row)
-		if err != nil && ctx.Err() == nil {
+	var errs []error
+	failed := func(row eventRow, err error) {
+		if ctx.Err() == nil {
 			err = errors.Join(fmt.Errorf("notice of %s: %w", row.EventID, err), s.later(ctx, row, err))
 		}
 		errs = append(errs, err)
+	}
+	var all []news
+	h, err := s.historiesOf(ctx, rows)
+	for _, row := range rows {
+		n, unread := news{}, err
+		if unread == nil {
+			n, unread = s.newsOf(ctx, row, h)
+		}
+		if unread != nil {
+			failed(row, unread)
+			continue
+		}
+		all = append(all, n)
+	}
+	if s.make(ctx, all) != nil { // one of them is at fault
+		for _, n := range all {
+			if err := s.make(ctx, []news{n}); err != nil {
+				failed(n.row, err)
+			}
+		}
 	}
 	return len(rows), errors.Join(errs...)
 }
@@ -143,27 +162,46 @@ func (s *Service) claim(ctx context.Context, limit int) (rows []eventRow, err er
 	return rows, err
 }
 
-// make makes the notices of an event and forgets it, in one transaction.
-func (s *Service) make(ctx context.Context, row eventRow) error {
-	d, err := s.draftOf(ctx, row)
-	if err != nil {
-		return err
+// news are the notices of an event that are to be made.
+type news struct {
+	row    eventRow
+	draft  *draft // nil: there are none
+	people []string
+}
+
+func (s *Service) newsOf(ctx context.Context, row eventRow, h histories) (n news, err error) {
+	n.row = row
+	if n.draft, err = h.draftOf(row); err == nil && n.draft != nil {
+		n.people, err = s.people(ctx, *n.draft)
 	}
-	var people []string
-	if d != nil {
-		if people, err = s.people(ctx, *d); err != nil {
+	return n, err
+}
+
+// make makes the notices of events that were claimed together and forgets these, in one
+// transaction.
+func (s *Service) make(ctx context.Context, all []news) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var ids []string
+	for _, n := range all {
+		ids = append(ids, n.row.EventID)
+	}
+	err := s.cfg.DB.Tx(ctx, "notice: make", func(ctx context.Context, tx bun.IDB) error {
+		var mine []string // another process may have the others
+		_, err := tx.NewDelete().Model((*eventRow)(nil)).Where("event_id IN (?)", bun.List(ids)).
+			Where("lease_token = ?", all[0].row.LeaseToken).Returning("event_id").Exec(ctx, &mine)
+		if err != nil {
 			return err
 		}
-	}
-	err = s.cfg.DB.Tx(ctx, "notice: make", func(ctx context.Context, tx bun.IDB) error {
-		mine, err := lease.Delete(ctx, tx, &row)
-		if err != nil || !mine || d == nil {
-			return err // another process has it
-		}
-		return s.insert(ctx, tx, row.EventID, row.Type, row.At.Time(), *d, people)
+		return s.insert(ctx, tx, slices.DeleteFunc(slices.Clone(all), func(n news) bool {
+			return n.draft == nil || !slices.Contains(mine, n.row.EventID)
+		}))
 	})
 	if err == nil {
-		s.hub.Wake(people...)
+		for _, n := range all {
+			s.hub.Wake(n.people...)
+		}
 	}
 	return err
 }
@@ -178,30 +216,44 @@ func (s *Service) people(ctx context.Context, d draft) ([]string, error) {
 
 // insert adds a notice for each of the people who has none of the event, and mails it to a
 // customer.
-func (s *Service) insert(
-	ctx context.Context, tx bun.IDB, eventID, kind string, at time.Time, d draft, people []string,
-) error {
-	for _, id := range people {
-		number, err := uuid.NewV7()
-		if err != nil {
-			return err
-		}
-		row := noticeRow{
-			ID: number.String(), UserID: id, EventID: eventID, Kind: kind, Title: clip(d.title), Body: clip(d.text),
-			Href: d.href, At: sqldb.At(at), ChangedAt: sqldb.At(s.cfg.Now()),
-		}
-		fresh, err := sqldb.ChangedOne(tx.NewInsert().Model(&row).On("CONFLICT (user_id, event_id) DO NOTHING").
-			Returning("NULL").Exec(ctx))
-		if err != nil {
-			return err
-		}
-		if fresh && d.audience == "" {
-			if err := s.cfg.Mail(ctx, tx, row.message()); err != nil {
+func (s *Service) insert(ctx context.Context, tx bun.IDB, all []news) error {
+	var rows []noticeRow
+	customers := map[string]bool{} // the events whose notices are for a customer
+	for _, n := range all {
+		customers[n.row.EventID] = n.draft.audience == ""
+		for _, id := range n.people {
+			number, err := uuid.NewV7()
+			if err != nil {
 				return err
 			}
+			rows = append(rows, noticeRow{
+				ID: number.String(), UserID: id, EventID: n.row.EventID, Kind: n.row.Type, Title: clip(n.draft.title),
+				Body: clip(n.draft.text), Href: n.draft.href, At: n.row.At, ChangedAt: sqldb.At(s.cfg.Now()),
+			})
 		}
 	}
-	return nil
+	fresh := map[string]bool{}
+	for chunk := range slices.Chunk(rows, insertRows) {
+		var ids []string
+		_, err := tx.NewInsert().Model(&chunk).On("CONFLICT (user_id, event_id) DO NOTHING").Returning("id").
+			Exec(ctx, &ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			fresh[id] = true
+		}
+	}
+	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
+		for _, row := range rows {
+			if fresh[row.ID] && customers[row.EventID] {
+				if err := s.cfg.Mail(ctx, w, row.message()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // clip is the beginning of a text.

@@ -3,12 +3,14 @@ package server_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/statements"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -320,4 +322,27 @@ func TestOwnersAreMailedWhatConcernsTheirSecurity(t *testing.T) {
 	admin.get("/dev/mail").want(t, 200, "Your password was changed", "A second factor was turned on", "ada@example.com")
 	admin.get("/admin/mail").want(t, 200, "Your password was changed", "sent")
 	ada.get("/admin/mail").want(t, http.StatusFound) // her session ended with the password
+}
+
+// TestStatementsPerNotice: the notices of many events, and their mails, take the round trips and
+// commits of one.
+func TestStatementsPerNotice(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		who := b.customer("ada")
+		c := statements.Watch(b.DB)
+		for _, n := range []int{1, 3} {
+			for range n {
+				b.fannedOut("returns", b.approved(b.buy(who, 1)).ID)
+			}
+			c.Take()
+			made, err := b.Notices.Work(t.Context(), 50)
+			if err != nil || made != 3*n {
+				t.Fatalf("of %d events, %v", made, err)
+			}
+			// A look, what is due, and in one round trip a lease of each; the events of the cases and
+			// of their orders; those that are done, the notices, and in one round trip two mails a case.
+			c.Want(t, fmt.Sprintf("notices of %d cases", n), 6+made+2*n, 2)
+		}
+	})
 }
