@@ -100,11 +100,15 @@ func (db *DB) versionTable(name string) string {
 // Migrate brings db to the newest version of each set, in the order given.
 // Each file is one transaction. One lock is held around them all, so any
 // number of processes may call it at once: one migrates, the others wait and
-// find nothing to do. It is stopped by ctx. What was applied before an error
-// stays; calling again continues from there.
+// find nothing to do. Where all tables are at their versions already, it reads
+// these and takes no lock. It is stopped by ctx. What was applied before an
+// error stays; calling again continues from there.
 func Migrate(ctx context.Context, db *DB, sets ...Migrations) (err error) {
 	if db.outer != nil {
 		return errors.New("sqlstore: migrate: the handle stands in a transaction")
+	}
+	if Check(ctx, db, sets...) == nil {
+		return nil // as most starts of a program find it
 	}
 	pool, done, err := db.migration()
 	if err != nil {

@@ -163,29 +163,34 @@ func TestIsolationIsThatWhichIsAskedFor(t *testing.T) {
 
 func TestTheMigrationLockOfAProcessThatDiedIsTakenOver(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
-	if err := sqlstore.Migrate(t.Context(), db); err != nil { // makes the row
+	// Each migration has something to do: one that finds all done takes no lock.
+	table := func(name string) sqlstore.Migrations { return set(name, "CREATE TABLE "+name+" (id INTEGER);") }
+	if err := sqlstore.Migrate(t.Context(), db, table("zero")); err != nil { // makes the row
 		t.Fatal(err)
 	}
 	const update = "UPDATE rk_migration_lock SET token = 'other', lease_until = "
-	for name, until := range map[string]string{
-		"its lease has ended":                           "now() - interval '1 second'",
-		"its lease is from before the clock was turned": "now() + interval '1 hour'",
+	for _, row := range []struct{ name, until, set string }{
+		{"its lease has ended", "now() - interval '1 second'", "one"},
+		{"its lease is from before the clock was turned", "now() + interval '1 hour'", "two"},
 	} {
-		if _, err := db.Writer().ExecContext(t.Context(), update+until); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(), update+row.until); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		if err := sqlstore.Migrate(ctx, db); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if err := sqlstore.Migrate(ctx, db, table(row.set)); err != nil {
+			t.Errorf("%s: %v", row.name, err)
 		}
 		cancel()
 	}
 	if _, err := db.Writer().ExecContext(t.Context(), update+"now() + interval '10 seconds'"); err != nil {
 		t.Fatal(err)
 	}
+	if err := sqlstore.Migrate(t.Context(), db, table("one"), table("two")); err != nil {
+		t.Errorf("beside a process that migrates, where all is done: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := sqlstore.Migrate(ctx, db); !errors.Is(err, context.DeadlineExceeded) {
+	if err := sqlstore.Migrate(ctx, db, table("three")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("beside a process that migrates: %v", err)
 	}
 }

@@ -28,7 +28,8 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 		seen := map[string]bool{}
 		for _, q := range r.Sent() {
 			verb, _, _ := strings.Cut(q, " ")
-			if verb != "SELECT" && verb != "UPDATE" || seen[q] {
+			version := strings.Contains(q, "_schema_version") // a migration asks, of a table of two rows
+			if verb != "SELECT" && verb != "UPDATE" || seen[q] || version {
 				continue
 			}
 			seen[q] = true
