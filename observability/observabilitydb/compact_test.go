@@ -12,7 +12,7 @@ import (
 // has several at once add up what is older than two days.
 func TestOldDeltasAreAddedUpByTheHour(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, Migrations())
 		begin := time.Date(2026, 5, 10, 0, 0, 3, 0, time.UTC)
 		end := begin.AddDate(0, 0, 5)
 		a, b := newProcess(t, db, begin), newProcess(t, db, begin)

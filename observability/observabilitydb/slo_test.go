@@ -55,16 +55,9 @@ func slo(t *testing.T, db *sqlstore.DB, now time.Time, window time.Duration) SLO
 	return s
 }
 
-func migrated(t *testing.T, db *sqlstore.DB) {
-	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, Migrations()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, Migrations())
 		now := time.Date(2026, 5, 12, 12, 0, 3, 0, time.UTC)
 		if s := slo(t, db, now, time.Hour); s.Acceptance.Status != NoData || s.Latency.Status != NoData ||
 			s.Acceptance.HasBurn {
@@ -106,7 +99,7 @@ func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
 
 func TestOutagesOfAllProcesses(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, Migrations())
 		now := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 		a, b := newProcess(t, db, now), newProcess(t, db, now)
 		first := resilience.Outage{Name: "payments", Started: now.Add(-time.Minute), Openings: 1}
@@ -141,7 +134,7 @@ func TestOutagesOfAllProcesses(t *testing.T) {
 
 func TestRecorderKeepsWhatItCouldNotWriteAndCountsItOnce(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, Migrations())
 		now := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 		p := newProcess(t, db, now)
 		gone, cancel := context.WithCancel(t.Context())
@@ -174,7 +167,7 @@ func TestRecorderKeepsWhatItCouldNotWriteAndCountsItOnce(t *testing.T) {
 
 func TestConcurrentRecordingLosesNothing(t *testing.T) {
 	db := sqlstoretest.SQLite(t)
-	migrated(t, db)
+	sqlstoretest.Migrated(t, db, Migrations())
 	r, err := NewRecorder(db, RecorderConfig{})
 	if err != nil {
 		t.Fatal(err)

@@ -22,18 +22,17 @@ import (
 func BenchmarkCheckout(b *testing.B) {
 	for _, kind := range []struct {
 		name string
-		open func(testing.TB) *sqlstore.DB
+		open func(testing.TB, ...sqlstore.Migrations) *sqlstore.DB
 	}{{"sqlite", sqlstoretest.SQLite}, {"postgres", sqlstoretest.Postgres}} {
 		for _, submitters := range []int{1, 32} {
 			b.Run(fmt.Sprintf("%s/submitters=%d", kind.name, submitters), func(b *testing.B) {
-				benchmarkCheckout(b, kind.open(b), submitters)
+				benchmarkCheckout(b, kind.open(b, ordersdb.Migrations()), submitters)
 			})
 		}
 	}
 }
 
 func benchmarkCheckout(b *testing.B, db *sqlstore.DB, submitters int) {
-	migrated(b, db)
 	s, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})
 	if err != nil {
 		b.Fatal(err)

@@ -46,9 +46,7 @@ func withCredit(db *sqlstore.DB) orderstest.CreditStore {
 // both has the tables of orders and of the ledger.
 func both(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, ordersdb.Migrations(), refundsdb.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, ordersdb.Migrations(), refundsdb.Migrations())
 	return db
 }
 

@@ -30,7 +30,7 @@ func TestOnlyWhatIsFollowedWaitsForADispatcher(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-				s := ordersdb.New(migrated(t, db), tt.options...)
+				s := ordersdb.New(sqlstoretest.Migrated(t, db, ordersdb.Migrations()), tt.options...)
 				shop := service(t, s)
 				mouse, err := shop.SaveProduct(t.Context(), 0, event.Actor{}, func(p *orders.Product) error {
 					p.Name, p.Price, p.Stock = "Mouse", 1999, 10

@@ -79,7 +79,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 		var stores [2]*ordersdb.Store
 		var db *sqlstore.DB
 		for i := range shops {
-			db = migrated(t, sqlstoretest.Open(t, c))
+			db = sqlstoretest.Migrated(t, sqlstoretest.Open(t, c), ordersdb.Migrations())
 			stores[i] = ordersdb.New(db)
 			var err error
 			shops[i], err = orders.New(orders.Config{Store: stores[i], Gateway: gateway, Currency: "USD",
@@ -261,7 +261,7 @@ func booksAgree(t *testing.T, store orders.Store, gateway *orderstest.Gateway) {
 // TestTheDatabaseGuardsTheInvariants writes what no code of ours would.
 func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, ordersdb.Migrations())
 		store := ordersdb.New(db)
 		s, err := orders.New(orders.Config{Store: store, Gateway: &orderstest.Gateway{}, Currency: "USD"})
 		if err != nil {

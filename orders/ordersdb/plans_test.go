@@ -27,7 +27,7 @@ import (
 // has to avoid that where it can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, ordersdb.Migrations())
 		plain := db.Writer() // without the counter
 		c := statements.Watch(db)
 		exercise(t, db)

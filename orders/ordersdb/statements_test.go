@@ -19,7 +19,7 @@ import (
 // here before it shows under load.
 func TestStatementsPerCheckout(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, ordersdb.Migrations())
 		gateway := &orderstest.Gateway{}
 		s, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway, Currency: "USD"})
 		if err != nil {

@@ -24,7 +24,7 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 		var shops [2]*orders.Service
 		var db *sqlstore.DB
 		for i := range shops {
-			db = migrated(t, sqlstoretest.Open(t, c))
+			db = sqlstoretest.Migrated(t, sqlstoretest.Open(t, c), ordersdb.Migrations())
 			var err error
 			if shops[i], err = orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway,
 				Currency: "USD"}); err != nil {

@@ -28,7 +28,7 @@ func service(t *testing.T, s orders.Store) *orders.Service {
 // payment would be charged is refused, and nothing of it is kept.
 func TestAnOrderInTheCallersTransactionCommitsWithIt(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s := ordersdb.New(migrated(t, db))
+		s := ordersdb.New(sqlstoretest.Migrated(t, db, ordersdb.Migrations()))
 		shop := service(t, s)
 		by := event.System("test")
 		mouse, err := shop.SaveProduct(t.Context(), 0, by, func(p *orders.Product) error {
@@ -79,7 +79,7 @@ func TestAnOrderInTheCallersTransactionCommitsWithIt(t *testing.T) {
 // charged after its commit; one that is rolled back never was.
 func TestACardOrderInTheCallersTransactionIsChargedAfterTheCommit(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s, gateway := ordersdb.New(migrated(t, db)), &orderstest.Gateway{}
+		s, gateway := ordersdb.New(sqlstoretest.Migrated(t, db, ordersdb.Migrations())), &orderstest.Gateway{}
 		shop, err := orders.New(orders.Config{Store: s, Gateway: gateway, Currency: "USD"})
 		if err != nil {
 			t.Fatal(err)

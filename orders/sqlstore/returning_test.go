@@ -31,9 +31,7 @@ type clients struct {
 
 func newClients(b *testing.B, db *sqlstore.DB) *clients {
 	b.Helper()
-	if err := sqlstore.Migrate(b.Context(), db, ordersdb.Migrations()); err != nil {
-		b.Fatal(err)
-	}
+	sqlstoretest.Migrated(b, db, ordersdb.Migrations())
 	service, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})
 	if err != nil {
 		b.Fatal(err)

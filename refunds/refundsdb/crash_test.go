@@ -20,7 +20,7 @@ import (
 //
 // A case waits for its database most of its time, so that parts of them run at
 // once, each on one of its own.
-func crashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
+func crashes(t *testing.T, open func(testing.TB, ...sqlstore.Migrations) *sqlstore.DB) {
 	short := os.Getenv("REFUNDS_CRASHES") != "all"
 	const parts = 6
 	var cases, violations atomic.Int64
@@ -28,7 +28,7 @@ func crashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
 		for part := range parts {
 			t.Run(strconv.Itoa(part), func(t *testing.T) {
 				t.Parallel()
-				store := refundsdb.New(migrated(t, open(t)))
+				store := refundsdb.New(open(t, refundsdb.Migrations()))
 				bad, n := refundstest.Crashes{
 					NewStore:   func(testing.TB) refunds.Store { return store },
 					SkipWorker: short, SkipRare: short, Part: part, Parts: parts,
@@ -51,12 +51,12 @@ func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqlstoretest.Postg
 // Each store has a database to itself: the sweep is one row.
 func TestOutsideMoneyAtEveryCutPointOnSQLite(t *testing.T) {
 	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store {
-		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
+		return refundsdb.New(sqlstoretest.SQLite(t, refundsdb.Migrations()))
 	})
 }
 
 func TestOutsideMoneyAtEveryCutPointOnPostgreSQL(t *testing.T) {
 	t.Parallel()
-	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	empty := sqlstoretest.Emptied(t, sqlstoretest.Postgres(t, refundsdb.Migrations()))
 	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store { return refundsdb.New(empty(t)) })
 }

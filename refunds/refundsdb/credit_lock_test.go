@@ -41,7 +41,7 @@ func spend(ctx context.Context, s *refundsdb.Store, db *sqlstore.DB, order strin
 // has seen it and not taken it yet. It has to wait for the first.
 func TestTwoTabsSpendStoreCreditOnce(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s, ctx := refundsdb.New(migrated(t, db)), t.Context()
+		s, ctx := refundsdb.New(sqlstoretest.Migrated(t, db, refundsdb.Migrations())), t.Context()
 		_, err := s.Credit(ctx, refunds.CreditEntry{ID: "gift", Ref: "gift", CustomerID: "ann", Currency: "USD",
 			Amount: 700, At: time.Now()})
 		if err != nil {

@@ -12,12 +12,11 @@ import (
 )
 
 func TestAMessageIsHandledUntilItSucceeded(t *testing.T) {
-	for name, db := range map[string]func(testing.TB) *sqlstore.DB{
-		"SQLite":     func(t testing.TB) *sqlstore.DB { return sqlstoretest.SQLite(t) },
-		"PostgreSQL": func(t testing.TB) *sqlstore.DB { return sqlstoretest.Postgres(t) },
+	for name, db := range map[string]func(testing.TB, ...sqlstore.Migrations) *sqlstore.DB{
+		"SQLite": sqlstoretest.SQLite, "PostgreSQL": sqlstoretest.Postgres,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inbox := refundsdb.NewInbox(migrated(t, db(t)))
+			inbox := refundsdb.NewInbox(db(t, refundsdb.Migrations()))
 			now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 			runs := 0
 			once := func(id string, err error) (bool, error) {

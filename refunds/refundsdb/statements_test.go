@@ -17,7 +17,8 @@ import (
 // shows under load.
 func TestStatementsPerRefund(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s, err := refunds.New(refunds.Config{Store: refundsdb.New(migrated(t, db)), Gateway: &refundstest.Gateway{}})
+		store := refundsdb.New(sqlstoretest.Migrated(t, db, refundsdb.Migrations()))
+		s, err := refunds.New(refunds.Config{Store: store, Gateway: &refundstest.Gateway{}})
 		if err != nil {
 			t.Fatal(err)
 		}

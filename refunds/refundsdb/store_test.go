@@ -14,60 +14,46 @@ import (
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
-// migrated returns the database with the tables of this store.
-func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
-	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, refundsdb.Migrations()); err != nil {
-		t.Fatal(err)
-	}
-	return db
+func onSQLite(t *testing.T) refunds.Store {
+	return refundsdb.New(sqlstoretest.SQLite(t, refundsdb.Migrations()))
+}
+
+func onPostgreSQL(t *testing.T) refunds.Store {
+	return refundsdb.New(sqlstoretest.Postgres(t, refundsdb.Migrations()))
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t,
-			sqlstoretest.SQLite(t)))
-	})
+	refundstest.TestStore(t, onSQLite)
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
 	t.Parallel()
-	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	empty := sqlstoretest.Emptied(t, sqlstoretest.Postgres(t, refundsdb.Migrations()))
 	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(empty(t)) })
 }
 
 func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
-	refundstest.TestDifferential(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
-	}, 20)
+	refundstest.TestDifferential(t, onSQLite, 20)
 }
 
 func TestPostgreSQLAnswersAsMemoryDoes(t *testing.T) {
 	testreq.Slow(t, "./refunds/refundsdb/")
-	refundstest.TestDifferential(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
-	}, 100)
+	refundstest.TestDifferential(t, onPostgreSQL, 100)
 }
 
 func TestSQLiteIsLinearizable(t *testing.T) {
-	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
-	}, 20)
+	refundstest.TestLinearizable(t, onSQLite, 20)
 }
 
 func TestPostgreSQLIsLinearizable(t *testing.T) {
 	testreq.Slow(t, "./refunds/refundsdb/")
-	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
-	}, 60)
+	refundstest.TestLinearizable(t, onPostgreSQL, 60)
 }
 
 // It was judged by a balance of nothing: CodeBalance, of a refund that was just opened.
 func TestAnUpdateBesideTheFirstOpeningOfAPaymentFindsTheRefundOrDoesNot(t *testing.T) {
 	testreq.Slow(t, "./refunds/refundsdb/")
-	refundstest.ReplayLinearizable(t, func(t *testing.T) refunds.Store {
-		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
-	}, [][]string{
+	refundstest.ReplayLinearizable(t, onPostgreSQL, [][]string{
 		{"open 2 6"},
 		{"done 2"},
 	})

@@ -65,7 +65,7 @@ func begin(t *testing.T, db *sqlstore.DB) bun.Tx {
 
 func TestARequestInTheCallersTransactionCommitsWithIt(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s := refundsdb.New(migrated(t, db))
+		s := refundsdb.New(sqlstoretest.Migrated(t, db, refundsdb.Migrations()))
 		for _, commit := range []bool{false, true} {
 			tx := begin(t, db)
 			inside := s.WithTx(tx)
@@ -106,7 +106,7 @@ func TestARequestInTheCallersTransactionCommitsWithIt(t *testing.T) {
 // nothing is kept; after the commit the worker pays.
 func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s := refundsdb.New(migrated(t, db))
+		s := refundsdb.New(sqlstoretest.Migrated(t, db, refundsdb.Migrations()))
 		gateway := &refundstest.Gateway{}
 		tx := begin(t, db)
 		inside, err := refunds.New(refunds.Config{Store: s.WithTx(tx), Gateway: gateway})
@@ -156,7 +156,7 @@ func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 // with the caller's own rows, and what calls the provider is refused.
 func TestARefundIsRequestedInTheCallersTransaction(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s := refundsdb.New(migrated(t, db))
+		s := refundsdb.New(sqlstoretest.Migrated(t, db, refundsdb.Migrations()))
 		gateway := &refundstest.Gateway{}
 		svc, err := refunds.New(refunds.Config{Store: s, Gateway: gateway})
 		if err != nil {

@@ -31,7 +31,7 @@ type bundle struct {
 
 func setup(t *testing.T, db *sqlstore.DB) bundle {
 	t.Helper()
-	s := returnsdb.New(migrated(t, db))
+	s := returnsdb.New(sqlstoretest.Migrated(t, db, returnsdb.Migrations()))
 	terms, err := s.Publish(
 		t.Context(), returns.Terms{
 			ID: "terms", Policy: returns.Policy{WindowDays: 30}, PublishedAt: day, PublishedBy: staff,

@@ -51,12 +51,7 @@ type threeStores struct {
 
 func inSQL(t *testing.T, db *sqlstore.DB) threeStores {
 	t.Helper()
-	err := sqlstore.Migrate(
-		t.Context(), db, ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations())
 	return threeStores{ordersdb.New(db), refundsdb.New(db), returnsdb.New(db)}
 }
 

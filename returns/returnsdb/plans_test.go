@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnsdb"
 )
 
 // TestEveryStatementFindsItsRowsByIndex asks for the plan of everything a shop
@@ -21,7 +22,7 @@ import (
 // can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		migrated(t, db)
+		sqlstoretest.Migrated(t, db, returnsdb.Migrations())
 		plain := db.Writer()
 		r := statements.Watch(db)
 		exercise(t, db)

@@ -17,50 +17,39 @@ import (
 	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
-// migrated returns the database with the tables of this store.
-func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
-	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, returnsdb.Migrations()); err != nil {
-		t.Fatal(err)
-	}
-	return db
+func onSQLite(t *testing.T) returns.Store {
+	return returnsdb.New(sqlstoretest.SQLite(t, returnsdb.Migrations()))
+}
+
+func onPostgreSQL(t *testing.T) returns.Store {
+	return returnsdb.New(sqlstoretest.Postgres(t, returnsdb.Migrations()))
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	returnstest.TestStore(
-		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) },
-	)
+	returnstest.TestStore(t, onSQLite)
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	empty := sqlstoretest.Emptied(t, migrated(t, sqlstoretest.Postgres(t)))
+	empty := sqlstoretest.Emptied(t, sqlstoretest.Postgres(t, returnsdb.Migrations()))
 	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(empty(t)) })
 }
 
 func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
-	returnstest.TestDifferential(
-		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 60,
-	)
+	returnstest.TestDifferential(t, onSQLite, 60)
 }
 
 func TestPostgreSQLAnswersAsMemoryDoes(t *testing.T) {
 	testreq.Slow(t, "./returns/returnsdb/")
-	returnstest.TestDifferential(
-		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) }, 100,
-	)
+	returnstest.TestDifferential(t, onPostgreSQL, 100)
 }
 
 func TestSQLiteIsLinearizable(t *testing.T) {
-	returnstest.TestLinearizable(
-		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 20,
-	)
+	returnstest.TestLinearizable(t, onSQLite, 20)
 }
 
 func TestPostgreSQLIsLinearizable(t *testing.T) {
 	testreq.Slow(t, "./returns/returnsdb/")
-	returnstest.TestLinearizable(
-		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) }, 60,
-	)
+	returnstest.TestLinearizable(t, onPostgreSQL, 60)
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
@@ -80,7 +69,7 @@ func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 
 func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		s := returnsdb.New(migrated(t, db))
+		s := returnsdb.New(sqlstoretest.Migrated(t, db, returnsdb.Migrations()))
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 		for want := 1; want <= 2; want++ {
 			terms, err := s.Publish(

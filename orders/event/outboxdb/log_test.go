@@ -20,7 +20,7 @@ import (
 )
 
 func TestLog(t *testing.T) {
-	for name, open := range map[string]func(testing.TB) *sqlstore.DB{
+	for name, open := range map[string]func(testing.TB, ...sqlstore.Migrations) *sqlstore.DB{
 		"sqlite": sqlstoretest.SQLite, "postgres": sqlstoretest.Postgres,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestLog(t *testing.T) {
 }
 
 func TestInbox(t *testing.T) {
-	for name, open := range map[string]func(testing.TB) *sqlstore.DB{
+	for name, open := range map[string]func(testing.TB, ...sqlstore.Migrations) *sqlstore.DB{
 		"sqlite": sqlstoretest.SQLite, "postgres": sqlstoretest.Postgres,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -88,9 +88,7 @@ func TestAWriteIsJudgedByHowLongItTakes(t *testing.T) {
 
 func TestTheProbeWritesARowOfItsProcess(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		if err := sqlstore.Migrate(t.Context(), db, setupMigrations()); err != nil {
-			t.Fatal(err)
-		}
+		sqlstoretest.Migrated(t, db, setupMigrations())
 		for range 3 {
 			if err := newWriteProbe(db).Check(t.Context()); err != nil {
 				t.Fatal(err)

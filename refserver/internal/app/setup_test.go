@@ -17,9 +17,7 @@ import (
 func TestAStepIsDoneOnceByAllProcesses(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		if err := sqlstore.Migrate(t.Context(), db, setupMigrations()); err != nil {
-			t.Fatal(err)
-		}
+		sqlstoretest.Migrated(t, db, setupMigrations())
 		broken := errors.New("broken")
 		if err := once(t.Context(), db, "x", func(context.Context) error { return broken }); !errors.Is(err, broken) {
 			t.Fatalf("a failure: %v", err)
@@ -61,9 +59,7 @@ func TestAStepIsDoneOnceByAllProcesses(t *testing.T) {
 func TestAStepIsNotHeldByAClockThatWasSetBack(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		if err := sqlstore.Migrate(t.Context(), db, setupMigrations()); err != nil {
-			t.Fatal(err)
-		}
+		sqlstoretest.Migrated(t, db, setupMigrations())
 		for ahead, want := range map[time.Duration]error{time.Hour: nil, setupLease / 2: errElsewhere} {
 			row := setupRow{
 				Name:  ahead.String(),

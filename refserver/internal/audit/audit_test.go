@@ -19,9 +19,7 @@ import (
 
 func newLog(t *testing.T, db *sqlstore.DB, now func() time.Time) *audit.Log {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, audit.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, audit.Migrations())
 	return audit.New(db, now, nil)
 }
 
@@ -254,9 +252,7 @@ func BenchmarkAppend(b *testing.B) {
 					config.URL = server.URL()
 				}
 				db := sqlstoretest.Open(b, config)
-				if err := sqlstore.Migrate(b.Context(), db, audit.Migrations()); err != nil {
-					b.Fatal(err)
-				}
+				sqlstoretest.Migrated(b, db, audit.Migrations())
 				l := audit.New(db, nil, nil)
 				b.ResetTimer()
 				var all sync.WaitGroup

@@ -48,9 +48,7 @@ func (a *accounts) record(_ context.Context, _ bun.IDB, c auth.Change) error {
 
 func newAccounts(t *testing.T, db *sqlstore.DB, strength int) *accounts {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, auth.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, auth.Migrations())
 	a := &accounts{box: &mail.Outbox{}, now: time.Now()}
 	var err error
 	a.Service, err = auth.New(auth.Config{

@@ -19,9 +19,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newStore(t *testing.T, db *sqlstore.DB) auth.Store {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, auth.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, auth.Migrations())
 	return auth.NewDB(db)
 }
 

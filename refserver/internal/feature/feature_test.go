@@ -30,9 +30,7 @@ func open(t *testing.T, db *sqlstore.DB, signals ...feature.Signal) *feature.Ser
 
 func each(t *testing.T, test func(t *testing.T, db *sqlstore.DB)) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		if err := sqlstore.Migrate(t.Context(), db, feature.Migrations()); err != nil {
-			t.Fatal(err)
-		}
+		sqlstoretest.Migrated(t, db, feature.Migrations())
 		test(t, db)
 	})
 }
@@ -71,9 +69,7 @@ func TestASwitchIsStoredWithWhoChangedIt(t *testing.T) {
 
 func TestWhatCannotBeSetIsRefused(t *testing.T) {
 	db := sqlstoretest.SQLite(t)
-	if err := sqlstore.Migrate(t.Context(), db, feature.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, feature.Migrations())
 	s := open(t, db)
 	if _, err := s.Set(t.Context(), "other", "kim", feature.Change{Mode: feature.On}); !errors.Is(
 		err,
@@ -251,9 +247,7 @@ func TestThreeReplicasNoticeByRedis(t *testing.T) {
 
 func wakes(t *testing.T, db *sqlstore.DB, signal feature.Signal) {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, feature.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, feature.Migrations())
 	ctx, cancel := context.WithCancel(t.Context())
 	woken, listening := make(chan struct{}, 10), make(chan error, 1)
 	go func() { listening <- signal.Listen(ctx, func() { woken <- struct{}{} }) }()
@@ -278,9 +272,7 @@ func wakes(t *testing.T, db *sqlstore.DB, signal feature.Signal) {
 
 func TestOpenFeatureAsksTheSwitches(t *testing.T) {
 	db := sqlstoretest.SQLite(t)
-	if err := sqlstore.Migrate(t.Context(), db, feature.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, feature.Migrations())
 	s := open(t, db)
 	if _, err := s.Set(t.Context(), feature.Returns, "kim", feature.Change{
 		Mode: feature.Rollout, Users: []string{"ada"},

@@ -27,9 +27,7 @@ type bench struct {
 
 func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, idempotency.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, idempotency.Migrations())
 	b := &bench{t: t}
 	b.now.Store(time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC).UnixNano())
 	b.keys = &idempotency.Keys{

@@ -50,9 +50,7 @@ func each(t *testing.T, fn func(t *testing.T, p *post)) {
 
 func newPost(t *testing.T, db *sqlstore.DB) *post {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, mailing.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, mailing.Migrations())
 	p := &post{t: t, db: db, now: time.Now(), user: auth.User{ID: "u1", Username: "ada", Email: "ada@example.com"}}
 	var err error
 	p.Queue, err = mailing.New(mailing.Config{

@@ -27,9 +27,7 @@ type bench struct {
 
 func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, progress.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, progress.Migrations())
 	b := &bench{t: t, db: db}
 	b.now.Store(time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC).UnixNano())
 	return b

@@ -26,9 +26,7 @@ type bench struct {
 
 func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, reconcile.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	sqlstoretest.Migrated(t, db, reconcile.Migrations())
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)

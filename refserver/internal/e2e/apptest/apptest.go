@@ -4,6 +4,7 @@ package apptest
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/testreq"
@@ -19,9 +20,15 @@ import (
 // the test ends.
 func Open(t *testing.T, level slog.Level, settings []string, options ...app.Option) *app.App {
 	t.Helper()
-	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir()}, settings...), "")
+	dir := t.TempDir()
+	c, err := config.Load(append([]string{"DATA_DIR=" + dir}, settings...), "")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.DatabaseURL == "" && c.DataDir == dir {
+		sqlstoretest.SQLiteCopy(t, "shop", c.SQLiteFile(), func(ctx context.Context, file string) error {
+			return migrate(ctx, "DATA_DIR="+filepath.Dir(file))
+		})
 	}
 	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
 	if err != nil {
@@ -47,10 +54,15 @@ func Open(t *testing.T, level slog.Level, settings []string, options ...app.Opti
 func PostgresURL(t testing.TB) string {
 	t.Helper()
 	return sqlstoretest.PostgresCopy(t, "shop", func(ctx context.Context, url string) error {
-		c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + url}, "")
-		if err != nil {
-			return err
-		}
-		return app.Migrate(ctx, c)
+		return migrate(ctx, "DATA_DIR="+t.TempDir(), "DATABASE_URL="+url)
 	})
+}
+
+// migrate makes the tables of the shop in the database that the settings name.
+func migrate(ctx context.Context, settings ...string) error {
+	c, err := config.Load(settings, "")
+	if err != nil {
+		return err
+	}
+	return app.Migrate(ctx, c)
 }
