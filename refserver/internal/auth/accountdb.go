@@ -53,6 +53,9 @@ func (d *DB) changeUser(
 		if err != nil {
 			return err
 		}
+		if end {
+			row.Generation++
+		}
 		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
 			return err
 		}
@@ -129,7 +132,9 @@ func superFixed(message string) error {
 // SessionsOf implements AccountStore.
 func (d *DB) SessionsOf(ctx context.Context, userID string, now, idleSince time.Time) ([]Session, error) {
 	var rows []sessionRow
-	err := d.db.Reader().NewSelect().Model(&rows).Where("s.user_id = ?", userID).
+	err := d.db.Reader().NewSelect().Model(&rows).
+		Join("JOIN ?(rk)auth_users AS u ON u.id = s.user_id AND u.generation = s.generation").
+		Where("s.user_id = ?", userID).
 		Where("s.expires_at > ?", sqldb.At(now)).Where("s.seen_at > ?", sqldb.At(idleSince)).
 		Order("s.seen_at DESC").Limit(200).Scan(ctx)
 	if err != nil {
@@ -138,7 +143,7 @@ func (d *DB) SessionsOf(ctx context.Context, userID string, now, idleSince time.
 	list := make([]Session, len(rows))
 	for i, r := range rows {
 		list[i] = Session{
-			TokenHash: r.TokenHash, UserID: userID, Data: r.Data,
+			TokenHash: r.TokenHash, UserID: userID, Generation: r.Generation, Data: r.Data,
 			ExpiresAt: r.ExpiresAt.Time(), SeenAt: r.SeenAt.Time(),
 		}
 	}
@@ -265,7 +270,7 @@ func (d *DB) ResetUser(ctx context.Context, tokenHash string, now time.Time) (Us
 	err := d.db.Reader().NewSelect().Model(&row).
 		Join("JOIN ?(rk)auth_resets AS r ON r.user_id = u.id").
 		Where("r.token_hash = ?", tokenHash).Where("r.used_at IS NULL").Where("r.expires_at > ?", sqldb.At(now)).
-		Where("u.deleted_at IS NULL").Where("u.locked_at IS NULL").Scan(ctx)
+		Where("u.deleted_at IS NULL").Where("u.locked_at IS NULL").Where("NOT u.super").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return User{}, ErrNotFound
 	}
@@ -288,8 +293,8 @@ func (d *DB) UseReset(ctx context.Context, tokenHash string, u User, passwordHas
 			return errors.Join(err, ErrNotFound)
 		}
 		res, err = tx.NewUpdate().Model((*userRow)(nil)).Set("password_hash = ?", passwordHash).
-			Set("updated_at = ?", sqldb.At(now)).Where("id = ?", u.ID).
-			Where("deleted_at IS NULL").Where("locked_at IS NULL").Exec(ctx)
+			Set("generation = generation + 1").Set("updated_at = ?", sqldb.At(now)).Where("id = ?", u.ID).
+			Where("deleted_at IS NULL").Where("locked_at IS NULL").Where("NOT super").Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -64,6 +64,9 @@ type userRow struct {
 	FactorSecret string
 	FactorOn     bool
 	FactorStep   int64
+	Generation   int64
+	RoleBy       string
+	RoleAt       sqldb.Time // NULL: nobody changed it
 }
 
 func (r userRow) user() User {
@@ -77,17 +80,20 @@ func (r userRow) user() User {
 		Deleted:   !r.DeletedAt.IsZero(),
 		Factor:    r.FactorOn,
 		CreatedAt: r.CreatedAt.Time(),
+
+		Generation: r.Generation,
 	}
 }
 
 type sessionRow struct {
 	bun.BaseModel `bun:"table:?(rk)auth_sessions,alias:s"`
 
-	TokenHash string `bun:",pk"`
-	UserID    *string
-	Data      []byte
-	ExpiresAt sqldb.Time
-	SeenAt    sqldb.Time
+	TokenHash  string `bun:",pk"`
+	UserID     *string
+	Generation int64
+	Data       []byte
+	ExpiresAt  sqldb.Time
+	SeenAt     sqldb.Time
 }
 
 func (d *DB) tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.IDB) error) error {
@@ -193,7 +199,7 @@ func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 }
 
 // SetRole implements UserStore.
-func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User, error) {
+func (d *DB) SetRole(ctx context.Context, by, id string, r Role, at time.Time) (User, error) {
 	var row userRow
 	err := d.tx(ctx, "set role", func(ctx context.Context, tx bun.IDB) (err error) {
 		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
@@ -206,8 +212,9 @@ func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User
 			return ErrNotFound
 		}
 		change := changeOf(ChangeRole, row.user(), "from", row.Role, "to", string(r))
-		row.Role, row.UpdatedAt = string(r), sqldb.At(at)
-		if _, err = tx.NewUpdate().Model(&row).Column("role", "updated_at").WherePK().Exec(ctx); err != nil {
+		row.Role, row.RoleBy, row.RoleAt, row.UpdatedAt = string(r), by, sqldb.At(at), sqldb.At(at)
+		q := tx.NewUpdate().Model(&row).Column("role", "role_by", "role_at", "updated_at")
+		if _, err = q.WherePK().Exec(ctx); err != nil {
 			return err
 		}
 		return d.record(ctx, tx, change)
@@ -216,6 +223,12 @@ func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User
 		return User{}, err
 	}
 	return row.user(), nil
+}
+
+// RoleGiven implements UserStore.
+func (d *DB) RoleGiven(ctx context.Context, id string) (by string, at time.Time, err error) {
+	row, err := oneUser(ctx, d.db.Reader(), "id", id, false)
+	return row.RoleBy, row.RoleAt.Time(), err
 }
 
 // MakeSuper implements UserStore.
@@ -234,13 +247,15 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 		for _, r := range rows {
 			r.Super, r.UpdatedAt = r.ID == id, sqldb.At(at)
 			if r.Super {
-				r.Role, r.LockedAt = string(Admin), sqldb.Time{}
+				r.Role, r.LockedAt, r.RoleBy, r.RoleAt = string(Admin), sqldb.Time{}, "", sqldb.Time{}
 				if passwordHash != "" {
-					r.PasswordHash = passwordHash
+					r.PasswordHash, r.Generation = passwordHash, r.Generation+1
 				}
 				row = r
 			}
-			q := tx.NewUpdate().Model(&r).Column("role", "super", "password_hash", "locked_at", "updated_at")
+			q := tx.NewUpdate().Model(&r).Column(
+				"role", "role_by", "role_at", "super", "password_hash", "generation", "locked_at", "updated_at",
+			)
 			if _, err := q.WherePK().Exec(ctx); err != nil {
 				return err
 			}
@@ -249,7 +264,7 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 			return ErrNotFound
 		}
 		if passwordHash != "" {
-			if _, err = tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", id).Exec(ctx); err != nil {
+			if err := endAll(ctx, tx, id); err != nil {
 				return err
 			}
 		}
@@ -305,22 +320,28 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		DeletedAt sqldb.Time
 		FactorOn  *bool
 		CreatedAt sqldb.Time
+
+		Generation int64  // of the session
+		Now        *int64 // of the user
 	}
 	err := d.db.Reader().NewSelect().TableExpr("?(rk)auth_sessions AS s").
 		ColumnExpr(
 			"s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at, "+
-				"u.locked_at, u.deleted_at, u.factor_on",
+				"u.locked_at, u.deleted_at, u.factor_on, s.generation, u.generation AS now",
 		).
 		Join("LEFT JOIN ?(rk)auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).
 		Scan(ctx, &rows)
 	found := make(map[string]signedIn, len(rows))
 	for _, row := range rows {
+		if row.ID != nil && row.Generation != *row.Now {
+			continue // it was on its way when all sessions ended
+		}
 		s := signedIn{session: Session{
 			TokenHash: row.TokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.at.Time(), SeenAt: row.SeenAt.at.Time(),
 		}}
 		if row.ID != nil && row.LockedAt.IsZero() && row.DeletedAt.IsZero() {
-			s.session.UserID = *row.ID
+			s.session.UserID, s.session.Generation = *row.ID, row.Generation
 			s.user = User{
 				ID:        *row.ID,
 				Username:  *row.Username,
@@ -329,6 +350,8 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 				Super:     *row.Super,
 				Factor:    *row.FactorOn,
 				CreatedAt: row.CreatedAt.Time(),
+
+				Generation: row.Generation,
 			}
 		}
 		found[row.TokenHash] = s
@@ -361,12 +384,12 @@ func (d *DB) InsertSession(ctx context.Context, s Session) error {
 		row.Data = []byte{}
 	}
 	if s.UserID != "" {
-		row.UserID = &s.UserID
+		row.UserID, row.Generation = &s.UserID, s.Generation
 	}
 	return d.tx(ctx, "insert session", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewInsert().Model(&row).
 			On("CONFLICT (token_hash) DO UPDATE").
-			Set("user_id = EXCLUDED.user_id").Set("data = EXCLUDED.data").
+			Set("user_id = EXCLUDED.user_id").Set("generation = EXCLUDED.generation").Set("data = EXCLUDED.data").
 			Set("expires_at = EXCLUDED.expires_at").Set("seen_at = EXCLUDED.seen_at").
 			Exec(ctx)
 		return err

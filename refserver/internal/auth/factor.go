@@ -118,6 +118,7 @@ func (s *Service) beginCode(ctx context.Context, u User) error {
 	stateOf(ctx).set("", User{})
 	s.sessions.Put(ctx, pendingKey, u.ID)
 	s.sessions.Put(ctx, pendingAtKey, strconv.FormatInt(s.now().Unix(), 10))
+	s.sessions.Put(ctx, pendingOfKey, strconv.FormatInt(u.Generation, 10))
 	return &Error{Code: CodeSecondFactor, Message: "Enter the code of your second factor"}
 }
 
@@ -139,7 +140,8 @@ func (s *Service) SignInCode(ctx context.Context, code, address string) (User, e
 	if err != nil {
 		return User{}, err
 	}
-	if u.Locked || u.Deleted || !u.Factor {
+	if u.Locked || u.Deleted || !u.Factor ||
+		s.sessions.GetString(ctx, pendingOfKey) != strconv.FormatInt(u.Generation, 10) {
 		return User{}, &Error{Code: CodeCredentials, Message: "Sign in with your password first"}
 	}
 	if err := s.checkCode(ctx, u, code, address); err != nil {

@@ -69,8 +69,9 @@ func (d *DB) TurnFactorOn(
 				Message: "Begin again: there is no second factor to turn on",
 			}
 		}
-		row.FactorOn, row.UpdatedAt = true, sqldb.At(at)
-		if _, err := tx.NewUpdate().Model(&row).Column("factor_on", "updated_at").WherePK().Exec(ctx); err != nil {
+		row.FactorOn, row.Generation, row.UpdatedAt = true, row.Generation+1, sqldb.At(at)
+		q := tx.NewUpdate().Model(&row).Column("factor_on", "generation", "updated_at")
+		if _, err := q.WherePK().Exec(ctx); err != nil {
 			return err
 		}
 		codes := make([]recoveryRow, len(codeHashes))
@@ -80,7 +81,7 @@ func (d *DB) TurnFactorOn(
 		if _, err := tx.NewInsert().Model(&codes).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := endOthers(ctx, tx, id, keep); err != nil {
+		if err := keepOne(ctx, tx, row, keep); err != nil {
 			return err
 		}
 		return d.record(ctx, tx, changeOf(ChangeFactorOn, row.user()))
@@ -95,15 +96,17 @@ func (d *DB) TurnFactorOff(ctx context.Context, id, keep string, at time.Time) (
 		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
 			return err
 		}
-		row.FactorSecret, row.FactorOn, row.FactorStep, row.UpdatedAt = "", false, 0, sqldb.At(at)
-		if _, err := tx.NewUpdate().Model(&row).
-			Column("factor_secret", "factor_on", "factor_step", "updated_at").WherePK().Exec(ctx); err != nil {
+		row.FactorSecret, row.FactorOn, row.FactorStep = "", false, 0
+		row.Generation, row.UpdatedAt = row.Generation+1, sqldb.At(at)
+		q := tx.NewUpdate().Model(&row).
+			Column("factor_secret", "factor_on", "factor_step", "generation", "updated_at")
+		if _, err := q.WherePK().Exec(ctx); err != nil {
 			return err
 		}
 		if _, err := tx.NewDelete().Model((*recoveryRow)(nil)).Where("user_id = ?", id).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := endOthers(ctx, tx, id, keep); err != nil {
+		if err := keepOne(ctx, tx, row, keep); err != nil {
 			return err
 		}
 		return d.record(ctx, tx, changeOf(ChangeFactorOff, row.user()))
@@ -127,4 +130,14 @@ func (d *DB) UseRecoveryCode(ctx context.Context, u User, codeHash string) (bool
 		return d.record(ctx, tx, changeOf(ChangeRecovered, u))
 	})
 	return used, err
+}
+
+// keepOne ends the sessions of a user, whose generation has grown, but the one with the token hash keep.
+func keepOne(ctx context.Context, tx bun.IDB, u userRow, keep string) error {
+	if _, err := endOthers(ctx, tx, u.ID, keep); err != nil {
+		return err
+	}
+	_, err := tx.NewUpdate().Model((*sessionRow)(nil)).Set("generation = ?", u.Generation).
+		Where("token_hash = ?", keep).Where("user_id = ?", u.ID).Exec(ctx)
+	return err
 }

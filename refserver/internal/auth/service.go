@@ -316,12 +316,32 @@ func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User
 	if uuid.Validate(id) != nil {
 		return User{}, ErrNotFound
 	}
-	u, err := s.store.SetRole(ctx, id, r, s.now())
+	u, err := s.store.SetRole(ctx, by.ID, id, r, s.now())
 	if err != nil {
 		return User{}, err
 	}
 	s.log.InfoContext(ctx, "role set", "subject_id", u.ID, "subject", u.Username, "role", u.Role, "by", by.ID)
 	return u, nil
+}
+
+// CountsAs returns the id of whom a user counts as where something takes two people: while the user's
+// role is younger than age, that is whoever gave it, so that nobody can be the second person by an account
+// they made.
+func (s *Service) CountsAs(ctx context.Context, id string, age time.Duration) (string, error) {
+	seen := []string{id}
+	for {
+		by, at, err := s.store.RoleGiven(ctx, seen[len(seen)-1])
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return "", err
+		}
+		if err != nil || by == "" || s.now().Sub(at) >= age {
+			return seen[len(seen)-1], nil
+		}
+		if i := slices.Index(seen, by); i >= 0 { // they gave each other's
+			return slices.Min(seen[i:]), nil
+		}
+		seen = append(seen, by)
+	}
 }
 
 // EnsureSuperAdmin makes sure that the user exists, is the one super admin and

@@ -160,10 +160,11 @@ const (
 	flashKey       = "flash"
 	pendingKey     = "pending" // id of who entered the right password, and no code yet
 	pendingAtKey   = "pending_at"
-	sinceKey       = "since"     // when it began, in Unix seconds
-	confirmedKey   = "confirmed" // when the password was entered last, in Unix seconds
-	addressKeyName = "address"   // from where it began
-	browserKey     = "browser"   // by which browser
+	pendingOfKey   = "pending_of" // the user's generation when the password was right
+	sinceKey       = "since"      // when it began, in Unix seconds
+	confirmedKey   = "confirmed"  // when the password was entered last, in Unix seconds
+	addressKeyName = "address"    // from where it began
+	browserKey     = "browser"    // by which browser
 )
 
 // clipBrowser is a browser's name of itself as a session keeps it.
@@ -234,7 +235,7 @@ func (t *scsStore) CommitCtx(ctx context.Context, token string, b []byte, expiry
 	s := Session{TokenHash: t.hash(token), Data: b, ExpiresAt: expiry, SeenAt: t.now()}
 	if st := stateOf(ctx); st != nil {
 		found, u := st.get()
-		s.UserID = u.ID
+		s.UserID, s.Generation = u.ID, u.Generation
 		if found == s.TokenHash {
 			return t.store.UpdateSession(ctx, s)
 		}

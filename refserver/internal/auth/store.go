@@ -27,9 +27,11 @@ type UserStore interface {
 	UserByName(ctx context.Context, username string) (u User, passwordHash string, err error)
 	// Users returns a page of users by name, and how many match.
 	Users(ctx context.Context, q UserQuery) ([]User, int, error)
-	// SetRole changes the role of a user who is not the super admin; the
+	// SetRole changes the role of a user who is not the super admin, and notes by whom; the
 	// super admin's is left as it is and an *Error with CodeSuperAdmin returned.
-	SetRole(ctx context.Context, id string, r Role, at time.Time) (User, error)
+	SetRole(ctx context.Context, by, id string, r Role, at time.Time) (User, error)
+	// RoleGiven returns who gave the user's role, and when; by is empty where nobody did.
+	RoleGiven(ctx context.Context, id string) (by string, at time.Time, err error)
 	// MakeSuper makes the user the one super admin: an admin, with the
 	// password hash unless it is empty. A new password ends the user's
 	// sessions. Whoever was super admin before stays an admin.
@@ -68,9 +70,12 @@ type SessionStore interface {
 type Session struct {
 	TokenHash string // keyed hash of the token in the cookie
 	UserID    string // empty: nobody is signed in
-	Data      []byte
-	ExpiresAt time.Time // whatever happens, it ends here
-	SeenAt    time.Time
+	// Generation is the user's when the password was right. Where the user's is another one now, there
+	// is no such session.
+	Generation int64
+	Data       []byte
+	ExpiresAt  time.Time // whatever happens, it ends here
+	SeenAt     time.Time
 }
 
 // AccountStore keeps what owners and admins do to accounts. A change that ends

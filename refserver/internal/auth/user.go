@@ -53,6 +53,9 @@ type User struct {
 	Factor    bool // signs in with a second factor
 	Deleted   bool // can't sign in any more; orders and the audit still name it
 	CreatedAt time.Time
+	// Generation counts what ended all sessions of the user: passwords, second factors, locks. A session
+	// that was begun with an older one, as one is that was on its way, is over.
+	Generation int64
 }
 
 // IsAdmin reports whether the user has the role Admin.

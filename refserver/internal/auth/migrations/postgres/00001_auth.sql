@@ -13,6 +13,9 @@ CREATE TABLE rk_auth_users (
     factor_secret TEXT NOT NULL, -- of the second factor, encrypted; empty: none
     factor_on     BOOLEAN NOT NULL, -- a code has proved that the owner has it
     factor_step   BIGINT NOT NULL, -- of the last code, which works once
+    generation    BIGINT NOT NULL, -- grows with what ends all sessions: a session of another number is over
+    role_by       TEXT NOT NULL, -- id of who gave the role; empty: nobody
+    role_at       TIMESTAMPTZ, -- when; NULL: as the account was made
     CONSTRAINT rk_auth_users_username_key_key UNIQUE (username_key),
     CONSTRAINT rk_auth_users_role_known CHECK (
         role IN ('customer', 'support', 'warehouse', 'finance', 'admin', 'auditor')
@@ -26,6 +29,7 @@ CREATE INDEX rk_auth_users_email ON rk_auth_users (LOWER(email));
 CREATE TABLE rk_auth_sessions (
     token_hash TEXT PRIMARY KEY,
     user_id    TEXT REFERENCES rk_auth_users (id) ON DELETE CASCADE, -- NULL: nobody signed in
+    generation BIGINT NOT NULL, -- of the user when the password was right
     data       BYTEA NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     seen_at    TIMESTAMPTZ NOT NULL

@@ -1,0 +1,215 @@
+package auth_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+)
+
+// request has the service serve one request with the cookie, and returns the cookie after it.
+func (a *accounts) request(t *testing.T, cookie *http.Cookie, do func(ctx context.Context)) *http.Cookie {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+	if cookie != nil {
+		r.AddCookie(cookie)
+	}
+	w := httptest.NewRecorder()
+	a.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { do(r.Context()) })).ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		cookie = c
+	}
+	return cookie
+}
+
+// signedIn reports whether the cookie is that of somebody who is signed in.
+func (a *accounts) signedIn(t *testing.T, cookie *http.Cookie) (is bool) {
+	t.Helper()
+	a.request(t, cookie, func(ctx context.Context) { _, is = auth.FromContext(ctx) })
+	return is
+}
+
+// TestASignInThatIsOnItsWayEndsWithAllSessions: a sign-in whose password was checked before all sessions
+// ended, and that was saved after, stayed signed in, with the password of before.
+func TestASignInThatIsOnItsWayEndsWithAllSessions(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		end  func(ctx context.Context, s auth.Store, u auth.User) error
+	}{
+		{"the password is changed", func(ctx context.Context, s auth.Store, u auth.User) error {
+			_, err := s.SetPassword(ctx, u.ID, "another", time.Now())
+			return err
+		}},
+		{"the password is reset", func(ctx context.Context, s auth.Store, u auth.User) error {
+			if err := s.AddReset(ctx, "token", u, time.Now().Add(time.Hour)); err != nil {
+				return err
+			}
+			return s.UseReset(ctx, "token", u, "another", time.Now())
+		}},
+		{"the account is locked and unlocked", func(ctx context.Context, s auth.Store, u auth.User) error {
+			if _, err := s.SetLocked(ctx, u.ID, true, time.Now()); err != nil {
+				return err
+			}
+			_, err := s.SetLocked(ctx, u.ID, false, time.Now())
+			return err
+		}},
+		{"the account is deleted", func(ctx context.Context, s auth.Store, u auth.User) error {
+			_, err := s.DeleteUser(ctx, u.ID, time.Now())
+			return err
+		}},
+		{"a second factor is turned on", func(ctx context.Context, s auth.Store, u auth.User) error {
+			if _, err := s.SetFactorSecret(ctx, u.ID, "secret", time.Now()); err != nil {
+				return err
+			}
+			_, err := s.TurnFactorOn(ctx, u.ID, "", []string{"code"}, time.Now())
+			return err
+		}},
+		{"the settings give the super admin another password", func(
+			ctx context.Context, s auth.Store, u auth.User,
+		) error {
+			_, err := s.MakeSuper(ctx, u.ID, "another", time.Now())
+			return err
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+				a, store := newAccounts(t, db, 0), auth.NewDB(db)
+				u := a.add(t, "ada", "ada@example.com")
+				late := a.request(t, nil, func(ctx context.Context) {
+					if _, err := a.SignIn(ctx, "ada", "correct horse", "192.0.2.1"); err != nil {
+						t.Fatal(err)
+					}
+					if err := tc.end(ctx, store, u); err != nil {
+						t.Fatal(err)
+					}
+				})
+				if a.signedIn(t, late) {
+					t.Error("the sign-in of before is still worth something")
+				}
+				if list, err := a.Sessions(t.Context(), u.ID); err != nil || len(list) != 0 {
+					t.Errorf("the sessions are %v, %v", list, err)
+				}
+			})
+		})
+	}
+}
+
+// TestASignInThatAwaitsItsCodeEndsWithThePassword: who knew the old password, and had a code, came in
+// after it was changed.
+func TestASignInThatAwaitsItsCodeEndsWithThePassword(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		a, store := newAccounts(t, db, 0), auth.NewDB(db)
+		u := a.add(t, "ada", "ada@example.com")
+		var key string
+		own := a.request(t, nil, func(ctx context.Context) {
+			if _, err := a.SignIn(ctx, "ada", "correct horse", "192.0.2.1"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		code := func() string {
+			a.now = a.now.Add(time.Minute) // each works once
+			text, err := totp.GenerateCode(key, a.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		own = a.request(t, own, func(ctx context.Context) {
+			setup, err := a.BeginFactor(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key = setup.Secret
+			if _, err := a.ConfirmFactor(ctx, code(), "192.0.2.1"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if !a.signedIn(t, own) {
+			t.Error("who turns the second factor on is signed out")
+		}
+		for _, changed := range []bool{false, true} {
+			late := a.request(t, nil, func(ctx context.Context) {
+				_, err := a.SignIn(ctx, "ada", "correct horse", "192.0.2.1")
+				if auth.CodeOf(err) != auth.CodeSecondFactor {
+					t.Fatal(err)
+				}
+			})
+			if changed {
+				if _, err := store.SetPassword(t.Context(), u.ID, "another", a.now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			late = a.request(t, late, func(ctx context.Context) {
+				if _, err := a.SignInCode(ctx, code(), "192.0.2.1"); changed != (err != nil) {
+					t.Errorf("with the password changed %v: %v", changed, err)
+				}
+			})
+			if a.signedIn(t, late) == changed {
+				t.Errorf("with the password changed %v the sign-in is worth %v", changed, !changed)
+			}
+		}
+	})
+}
+
+// TestAResetLinkOfBeforeIsNoUseToTheSuperAdminsAccount: who registered the name first, and had a link
+// mailed, could have reset the super admin's password.
+func TestAResetLinkOfBeforeIsNoUseToTheSuperAdminsAccount(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		a := newAccounts(t, db, 0)
+		a.add(t, "boss", "mallory@example.com")
+		if err := a.RequestReset(t.Context(), "mallory@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		token := a.mailed(t)[0]
+		if _, err := a.EnsureSuperAdmin(t.Context(), "boss", "the shop's own", "boss@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.ResetPassword(t.Context(), token, "battery staple"); auth.CodeOf(err) != auth.CodeResetInvalid {
+			t.Errorf("the link of before: %v", err)
+		}
+	})
+}
+
+// TestANewRoleCountsAsWhoGaveIt: an admin who makes an account is no second person by it.
+func TestANewRoleCountsAsWhoGaveIt(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		a, ctx := newAccounts(t, db, 0), t.Context()
+		const age = 7 * 24 * time.Hour
+		admin, puppet, other := a.add(t, "adm", "a@b.test"), a.add(t, "pup", "a@b.test"), a.add(t, "oth", "a@b.test")
+		give := func(by, to auth.User, r auth.Role) {
+			t.Helper()
+			if _, err := a.SetRole(ctx, by, to.ID, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := func(of, as auth.User) {
+			t.Helper()
+			if id, err := a.CountsAs(ctx, of.ID, age); err != nil || id != as.ID {
+				t.Errorf("%s counts as %s, %v; want %s", of.Username, id, err, as.Username)
+			}
+		}
+		want(admin, admin)
+		give(admin, puppet, auth.Admin)
+		want(puppet, admin)
+		give(puppet, other, auth.Finance) // in two steps
+		want(other, admin)
+		give(puppet, admin, auth.Finance) // in a circle
+		want(admin, admin)
+		want(puppet, admin)
+		a.now = a.now.Add(age)
+		want(puppet, puppet)
+		want(other, other)
+	})
+}
