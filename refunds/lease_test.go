@@ -3,7 +3,9 @@ package refunds_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,5 +210,68 @@ func TestALeaseIsKeptDuringALongCall(t *testing.T) {
 		wg.Wait()
 		s.equal("sends", s.gateway.Calls(refundstest.CallCreate), 1)
 		s.check()
+	})
+}
+
+// counted counts the updates of a store.
+type counted struct {
+	refunds.Store
+	updates atomic.Int64
+}
+
+func (c *counted) Update(
+	ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error),
+) (refunds.Refund, error) {
+	c.updates.Add(1)
+	return c.Store.Update(ctx, id, change)
+}
+
+// between notes the updates of the store from the end of each call to the start of the next.
+type between struct {
+	slowly
+	store *counted
+	ended int64   // the updates when the last call ended
+	noted []int64 // of each call after the first
+}
+
+func (g *between) CreateRefund(ctx context.Context, _ payment.RefundRequest) payment.Result {
+	return g.unanswered(ctx)
+}
+
+func (g *between) FindRefund(ctx context.Context, _ payment.RefundRequest) payment.Result {
+	return g.unanswered(ctx)
+}
+
+func (g *between) unanswered(ctx context.Context) payment.Result {
+	if at := g.store.updates.Load(); g.ended > 0 {
+		g.noted = append(g.noted, at-g.ended)
+	}
+	a := g.late(ctx, payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout"})
+	g.ended = g.store.updates.Load()
+	return a
+}
+
+// The lease was renewed during the call: the next one, in the same run, finds it long enough.
+func TestALeaseThatWasKeptDuringACallIsNotRenewedBeforeTheNext(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		store := &counted{Store: s.store}
+		g := &between{slowly: slowly{s.gateway, 7 * time.Second}, store: store}
+		svc, err := refunds.New(refunds.Config{
+			Store: store, Gateway: g, Lease: 10 * time.Second, CallTimeout: 10 * time.Second,
+			Wait: 30 * time.Second, RetryFor: 30 * time.Second,
+			Jitter: func(d time.Duration) time.Duration { return d },
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		if _, err := svc.Refund(s.Context(), request(1, 1)); err != nil {
+			s.Fatal(err)
+		}
+		if len(g.noted) < 2 {
+			s.Fatalf("%d calls followed another in one run", len(g.noted))
+		}
+		for i, n := range g.noted {
+			s.equal(fmt.Sprintf("updates between calls %d and %d", i+1, i+2), n, int64(0))
+		}
 	})
 }
