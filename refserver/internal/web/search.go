@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -33,7 +36,7 @@ type adminOrder struct {
 // searchFound is how many of a kind a search shows.
 const searchFound = 20
 
-// searchPage finds RMA, order, tracking and refund numbers, products, e-mail addresses and
+// searchPage finds RMA, order, tracking and refund numbers, ids, products, e-mail addresses and
 // parts of a name. What only one thing matches, such as the number that a scanner reads, opens
 // at once.
 func (s *server) searchPage(w http.ResponseWriter, r *http.Request) error {
@@ -41,11 +44,14 @@ func (s *server) searchPage(w http.ResponseWriter, r *http.Request) error {
 	if body.Q == "" {
 		return s.page(w, r, "admin_search", "Search", body)
 	}
-	if to, err := s.refundFound(r, body.Q); err != nil || to != "" {
+	for _, find := range []func(*http.Request, string) (string, error){s.refundFound, s.idFound} {
+		to, err := find(r, body.Q)
 		if err != nil {
 			return err
 		}
-		return s.redirect(w, r, to, "")
+		if to != "" {
+			return s.redirect(w, r, to, "")
+		}
 	}
 	users, _, err := s.Auth.Users(r.Context(), auth.UserQuery{Text: body.Q, PageSize: searchFound})
 	if err != nil {
@@ -75,10 +81,50 @@ func (s *server) refundFound(r *http.Request, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, rest := refunds.CarriedPayment(refund.ClientReference); rest {
-		return "/orders/" + refund.OrderID, nil
+	return refundPage(refund), nil
+}
+
+// refundPage is the page of staff that shows a refund: its return, or its order for a rest that
+// belongs to none.
+func refundPage(r refunds.Refund) string {
+	if _, rest := refunds.CarriedPayment(r.ClientReference); rest {
+		return "/orders/" + r.OrderID
 	}
-	return "/admin/returns/" + refund.ClientReference, nil
+	return "/admin/returns/" + r.ClientReference
+}
+
+// idFound is the page of the return, order, refund or account that has the id by which logs,
+// webhooks and the JSON interface name it; empty where none has.
+func (s *server) idFound(r *http.Request, text string) (string, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return "", nil
+	}
+	ctx := r.Context()
+	pages := []func(id string) (string, error){
+		func(id string) (string, error) {
+			c, err := s.Returns.Return(ctx, id)
+			return "/admin/returns/" + c.ID, err
+		},
+		func(id string) (string, error) { o, err := s.Orders.Order(ctx, id); return "/orders/" + o.ID, err },
+		func(id string) (string, error) { f, err := s.Refunds.ByID(ctx, id); return refundPage(f), err },
+	}
+	if access.Has(user(r).Role, access.UsersRead) {
+		pages = append(pages, func(id string) (string, error) {
+			u, err := s.Auth.User(ctx, id)
+			return "/admin/users/" + u.ID, err
+		})
+	}
+	for _, page := range pages {
+		to, err := page(id.String())
+		if err == nil {
+			return to, nil
+		}
+		if problem.Of(err).Status != http.StatusNotFound {
+			return "", err
+		}
+	}
+	return "", nil
 }
 
 // returnsFound adds returns by RMA, tracking number and product, and those of the users.

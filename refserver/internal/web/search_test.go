@@ -44,6 +44,19 @@ func TestOneSearchFindsEveryNumber(t *testing.T) {
 	).want(http.StatusFound).Header.Get("Location"); to != "/orders/"+o.ID {
 		t.Errorf("the order number leads to %s", to)
 	}
+	for what, link := range map[string]struct{ id, to string }{
+		"the return": {c.ID, at}, "the refund": {refund.ID, at},
+		"the order":   {strings.ToUpper(o.ID), "/orders/" + o.ID},
+		"the account": {o.CustomerID, "/admin/users/" + o.CustomerID},
+	} {
+		t.Run("the id of "+what, func(t *testing.T) {
+			found := staff.get("/admin/search?q=" + link.id).want(http.StatusFound)
+			if to := found.Header.Get("Location"); to != link.to {
+				t.Errorf("leads to %s, want %s", to, link.to)
+			}
+		})
+	}
+	staff.get("/admin/search?q=0197c000-0000-7000-8000-000000000000").want(http.StatusOK, "Nothing matches")
 	for what, q := range map[string]string{
 		"part of a name": "lovel", "an e-mail address": "ada.lovelace@example.com", "part of a tracking number": "4711",
 		"a product": "keyb",
