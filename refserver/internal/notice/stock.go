@@ -1,8 +1,11 @@
 package notice
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -19,6 +22,10 @@ type stockRow struct {
 	Since     sqldb.Time
 }
 
+// fewProducts is up to how many products that fall at once have a notice each. A feed brings
+// thousands that are low from the start, of which one notice says how many they are.
+const fewProducts = 10
+
 // WatchStock notifies staff of each product whose stock has fallen to Config.LowStock or below,
 // once until it has been above.
 func (s *Service) WatchStock(ctx context.Context) error {
@@ -30,68 +37,118 @@ func (s *Service) WatchStock(ctx context.Context) error {
 	if err := s.cfg.DB.Writer().NewSelect().Model(&rows).Scan(ctx); err != nil {
 		return fmt.Errorf("notice: products that are low on stock: %w", err)
 	}
-	told := map[int64]bool{}
+	known := map[int64]bool{}
 	for _, r := range rows {
-		told[r.ProductID] = true
+		known[r.ProductID] = true
 	}
-	low := 0
+	low, fallen := 0, []orders.Product(nil)
 	for _, p := range products {
 		if p.Stock > s.cfg.LowStock {
 			continue
 		}
 		low++
-		if !told[p.ID] {
-			if err := s.fell(ctx, p); err != nil {
-				return err
-			}
+		if !known[p.ID] {
+			fallen = append(fallen, p)
 		}
-		delete(told, p.ID)
+		delete(known, p.ID)
 	}
 	s.cfg.Low(low)
-	for id := range told {
-		if err := s.rose(ctx, id); err != nil {
+	if err := s.fell(ctx, fallen); err != nil {
+		return err
+	}
+	return s.rose(ctx, slices.Sorted(maps.Keys(known)))
+}
+
+// fell notifies staff of products that are low, but for those that another process did.
+func (s *Service) fell(ctx context.Context, fallen []orders.Product) error {
+	if len(fallen) == 0 {
+		return nil
+	}
+	people, err := s.cfg.Staff(ctx, Buyers)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(fallen, func(a, b orders.Product) int { return cmp.Compare(a.ID, b.ID) })
+	if len(fallen) > fewProducts {
+		return s.fellTogether(ctx, fallen, people)
+	}
+	for _, p := range fallen {
+		d := s.lowStock(p)
+		key := func(at time.Time) string { return fmt.Sprintf("stock:%d:%d", p.ID, at.UnixMicro()) }
+		if err := s.notifyFallen(ctx, []orders.Product{p}, people, key, func(int) draft { return d }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fell notifies staff that a product is low, unless another process did.
-func (s *Service) fell(ctx context.Context, p orders.Product) error {
-	people, err := s.cfg.Staff(ctx, Buyers)
-	if err != nil {
-		return err
-	}
-	at := s.cfg.Now().UTC().Truncate(time.Microsecond)
-	d := &draft{
+// lowStock is the notice of one product.
+func (s *Service) lowStock(p orders.Product) draft {
+	d := draft{
 		audience: Buyers, href: fmt.Sprintf("/admin/products/%d", p.ID), title: p.Name + " is low on stock",
 		text: fmt.Sprintf("%d left, and %d or fewer is low.", p.Stock, s.cfg.LowStock),
 	}
 	if p.Stock == 0 {
 		d.title, d.text = p.Name+" is sold out", "No unit is left."
 	}
-	err = s.cfg.DB.Tx(ctx, "notice: low stock", func(ctx context.Context, tx bun.IDB) error {
-		row := stockRow{ProductID: p.ID, Since: sqldb.At(at)}
-		first, err := sqldb.ChangedOne(tx.NewInsert().Model(&row).On("CONFLICT (product_id) DO NOTHING").
-			Returning("NULL").Exec(ctx))
-		if err != nil || !first {
-			return err
+	return d
+}
+
+// fellTogether is fell for many products: one notice.
+func (s *Service) fellTogether(ctx context.Context, fallen []orders.Product, people []string) error {
+	key := func(at time.Time) string { return fmt.Sprintf("stock:many:%d", at.UnixMicro()) }
+	return s.notifyFallen(ctx, fallen, people, key, func(n int) draft {
+		return draft{
+			audience: Buyers, href: "/admin/products?stock=low",
+			title: fmt.Sprintf("%d products are low on stock", n),
+			text:  fmt.Sprintf("%s is one of them. %d or fewer units is low.", fallen[0].Name, s.cfg.LowStock),
 		}
-		fall := eventRow{
-			EventID: fmt.Sprintf("stock:%d:%d", p.ID, at.UnixMicro()), Type: KindLowStock, At: sqldb.At(at),
-		}
-		return s.insert(ctx, tx, []news{{row: fall, draft: d, people: people}})
 	})
-	if err == nil {
+}
+
+// notifyFallen notes that staff know of the products, and notifies them of those that were not
+// known before, with the notice of that number.
+func (s *Service) notifyFallen(
+	ctx context.Context, fallen []orders.Product, people []string, key func(time.Time) string, of func(int) draft,
+) error {
+	at, fresh := s.cfg.Now().UTC().Truncate(time.Microsecond), 0
+	err := s.cfg.DB.Tx(ctx, "notice: low stock", func(ctx context.Context, tx bun.IDB) error {
+		fresh = 0
+		for chunk := range slices.Chunk(fallen, insertRows) {
+			rows := make([]stockRow, len(chunk))
+			for i, p := range chunk {
+				rows[i] = stockRow{ProductID: p.ID, Since: sqldb.At(at)}
+			}
+			n, err := sqldb.Changed(tx.NewInsert().Model(&rows).On("CONFLICT (product_id) DO NOTHING").
+				Returning("NULL").Exec(ctx))
+			if err != nil {
+				return err
+			}
+			fresh += n
+		}
+		if fresh == 0 {
+			return nil // another process was first
+		}
+		d := of(fresh)
+		fall := eventRow{EventID: key(at), Type: KindLowStock, At: sqldb.At(at)}
+		return s.insert(ctx, tx, []news{{row: fall, draft: &d, people: people}})
+	})
+	if err == nil && fresh > 0 {
 		s.hub.Wake(people...)
 	}
 	return err
 }
 
-// rose has staff notified again when the product falls.
-func (s *Service) rose(ctx context.Context, id int64) error {
-	return s.cfg.DB.Tx(ctx, "notice: stock is back", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewDelete().Model((*stockRow)(nil)).Where("product_id = ?", id).Exec(ctx)
-		return err
-	})
+// rose has staff notified again when the products fall.
+func (s *Service) rose(ctx context.Context, ids []int64) error {
+	for chunk := range slices.Chunk(ids, insertRows) {
+		err := s.cfg.DB.Tx(ctx, "notice: stock is back", func(ctx context.Context, tx bun.IDB) error {
+			_, err := tx.NewDelete().Model((*stockRow)(nil)).Where("product_id IN (?)", bun.List(chunk)).Exec(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

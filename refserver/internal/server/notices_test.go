@@ -298,6 +298,52 @@ func TestLowStockIsNotifiedOncePerCrossing(t *testing.T) {
 	})
 }
 
+// TestManyProductsThatAreLowAreOneNotice: a feed brings thousands.
+func TestManyProductsThatAreLowAreOneNotice(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, append(settings, "LOW_STOCK_THRESHOLD=5")...)
+		admin := b.signIn()
+		low := func(step string, want ...string) {
+			t.Helper()
+			if err := b.Notices.WatchStock(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, one := range admin.notices().Notifications {
+				if one.Type == "product.low_stock" {
+					got = append(got, one.Title)
+				}
+			}
+			slices.Reverse(got)
+			if strings.Join(got, ", ") != strings.Join(want, ", ") {
+				t.Errorf("%s: the notices are %q, want %q", step, got, want)
+			}
+		}
+		_, key := admin.partnerKey("North")
+		feed := func(stock int) {
+			t.Helper()
+			text := "id,name,price,stock\n"
+			for i := range 120 {
+				text += fmt.Sprintf("p%d,Part %d,1.00,%d\n", i, i, stock)
+			}
+			browser{b, http.DefaultClient}.send("POST", "/api/partner/ingest", "text/csv", text, "X-API-Key", key).
+				want(t, http.StatusOK)
+		}
+		const webcam = "Webcam is low on stock"
+		low("before", webcam)
+		feed(3)
+		low("after a feed", webcam, "120 products are low on stock")
+		low("at the next look", webcam, "120 products are low on stock")
+		feed(50)
+		low("when there is enough", webcam, "120 products are low on stock")
+		feed(0)
+		low("sold out", webcam, "120 products are low on stock", "120 products are low on stock")
+		if n := admin.notices().Notifications[0]; n.URL != "/admin/products?stock=low" {
+			t.Errorf("it leads to %s", n.URL)
+		}
+	})
+}
+
 // TestOwnersAreMailedWhatConcernsTheirSecurity: also those who want no other mail.
 func TestOwnersAreMailedWhatConcernsTheirSecurity(t *testing.T) {
 	t.Parallel()

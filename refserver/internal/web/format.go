@@ -2,10 +2,12 @@ package web
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 )
 
 // language is what the pages are written in, and how amounts are written on them.
@@ -38,6 +40,14 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// unread is the number of unread notices in the header, which are counted up to notice.MaxUnread.
+func unread(n int) string {
+	if n >= notice.MaxUnread {
+		return "99+"
+	}
+	return strconv.Itoa(n)
 }
 
 // words turns a code such as PENDING_AUTHORIZATION or store_credit into words

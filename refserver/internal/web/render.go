@@ -133,6 +133,7 @@ func functions(zone *time.Location) template.FuncMap {
 		"words":   func(code any) string { return words(fmt.Sprint(code)) },
 		"percent": func(bp int) string { return percent(int64(bp)) },
 		"plural":  plural,
+		"unread":  unread,
 		"counted": func(n int, one, many string) string {
 			if n >= endpoint.MaxCounted {
 				return grouped(endpoint.MaxCounted) + " " + many + " or more"

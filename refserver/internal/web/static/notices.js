@@ -6,11 +6,13 @@
   if (!bell || !window.EventSource) return;
   const count = bell.querySelector("[data-unread]");
   let source = null;
+  let last = parseInt(count.textContent, 10);
 
   const show = (event) => {
     const { unread } = JSON.parse(event.data);
-    const more = unread > Number(count.textContent);
-    count.textContent = unread;
+    const more = unread > last;
+    last = unread;
+    count.textContent = unread < 100 ? unread : "99+"; // the shop counts no further
     count.hidden = unread === 0;
     const news = document.querySelector("[data-news]");
     if (news && more) news.hidden = false;
