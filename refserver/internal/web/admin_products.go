@@ -8,7 +8,6 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
-	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -28,8 +27,11 @@ func (s *server) adminRoutes() {
 // productsBody is the catalog for staff, with the form for a new product.
 type productsBody struct {
 	Products []storeProduct
-	Low      int  // how many are low on stock
-	OnlyLow  bool // those alone are listed
+	Low      int    // how many are low on stock
+	OnlyLow  bool   // those alone are listed
+	Q        string // part of a name or a category
+	Total    int    // products that match
+	Pages    pager
 	New      productForm
 }
 
@@ -54,23 +56,29 @@ func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body := productsBody{New: productForm{Currency: s.Currency, Shipped: true, Discount: "0", Weight: "0"}}
-	var p struct {
-		Stock string `json:"stock" validate:"omitempty,word=low"`
-	}
-	if err := input.Query(r.URL.Query(), &p); err != nil {
+	filter, notes, err := catalogOf(r)
+	if err != nil {
 		return err
 	}
-	body.OnlyLow = p.Stock != ""
+	body.OnlyLow, body.Q = filter.Stock != "", filter.Text
+	low := func(p orders.Product) bool { return p.Stock <= s.LowStock }
+	listed := products
+	if body.OnlyLow {
+		listed = nil
+	}
 	for _, p := range products {
-		low := p.Stock <= s.LowStock
-		if low {
-			body.Low++
+		if !low(p) {
+			continue
 		}
-		if low || !body.OnlyLow {
-			body.Products = append(body.Products, storeProduct{Product: p, Low: low})
+		if body.Low++; body.OnlyLow {
+			listed = append(listed, p)
 		}
 	}
-	return s.page(w, r, "admin_products", "Products", body)
+	listed, body.Total, body.Pages = filter.cut(r, "/admin/products", listed)
+	for _, p := range listed {
+		body.Products = append(body.Products, storeProduct{Product: p, Low: low(p)})
+	}
+	return s.pageStatus(w, r, listStatus(notes), "admin_products", "Products", body, notes...)
 }
 
 func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {

@@ -77,6 +77,11 @@ func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Acc
 type storefrontBody struct {
 	Products []storeProduct
 	Cart     cartForm
+	Q        string
+	Total    int // products that match
+	Pages    pager
+	Search   bool   // there are more products than on a page
+	Here     string // the address of this page, for forms that come back to it
 }
 
 // storeProduct is a product with the price after its discount, or that of the
@@ -143,6 +148,18 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 	if body.Cart, err = s.cartForm(r, method); err != nil {
 		return err
 	}
+	filter, unread, err := catalogOf(r)
+	if err != nil {
+		return err
+	}
+	if notes = append(notes, unread...); len(unread) > 0 {
+		status = listStatus(unread)
+	}
+	body.Q, body.Search, body.Here = filter.Text, len(products) > catalogPage, "/"
+	if r.Method == http.MethodGet {
+		body.Here = r.URL.RequestURI()
+	}
+	products, body.Total, body.Pages = filter.cut(r, "/", products)
 	now := s.Now()
 	for _, p := range products {
 		shown, err := s.onSale(p, now)
@@ -172,8 +189,8 @@ func (s *server) setCartQuantity(w http.ResponseWriter, r *http.Request) error {
 	return s.cartChanged(w, r, c, err, map[string]any{"new_quantity": c.Quantity})
 }
 
-// cartChanged answers a change of the cart: a browser goes back to the
-// storefront, a program gets the cart and what else it is to know.
+// cartChanged answers a change of the cart: a browser goes back to the page of the
+// storefront it came from, a program gets the cart and what else it is to know.
 func (s *server) cartChanged(
 	w http.ResponseWriter, r *http.Request, c endpoint.CartChange, err error, body map[string]any,
 ) error {
@@ -181,7 +198,7 @@ func (s *server) cartChanged(
 		return err
 	}
 	if wantsPage(r) {
-		return s.redirect(w, r, "/", c.Message)
+		return s.redirect(w, r, local(r.PostForm.Get("next")), c.Message)
 	}
 	body["message"], body["cart"] = c.Message, cartJSON(c.Cart)
 	return answer(w, http.StatusOK, body)
