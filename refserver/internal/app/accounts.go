@@ -41,9 +41,11 @@ func (s *App) openAccounts(ctx context.Context) (err error) {
 // when there are returns.
 func (s *App) openApprovals() {
 	amount, perDay := s.Config.ApprovalLimits()
+	age := s.Config.ApprovalRoleAge()
 	s.Approvals = approval.New(approval.Config{
 		DB: s.DB, Refunder: s.Refunds, Audit: s.Audit, Amount: amount, PerDay: perDay,
 		Zone: s.Config.DefaultTimezone.Location(), Now: s.now,
+		CountsAs: func(ctx context.Context, id string) (string, error) { return s.Auth.CountsAs(ctx, id, age) },
 	})
 }
 

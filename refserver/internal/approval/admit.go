@@ -17,9 +17,13 @@ import (
 // admit returns nil where the refund is within the limits, and counts it; else
 // it notes that the refund waits and returns a *WaitsError.
 func (d *Desk) admit(ctx context.Context, r refunds.Request, amount money.Money) error {
-	waits, err := d.judge(ctx, r, amount)
+	as, err := d.CountsAs(ctx, r.By.ID)
+	if err != nil {
+		return err
+	}
+	waits, err := d.judge(ctx, r, as, amount)
 	if _, met := sqldb.IsUnique(err); met {
-		waits, err = d.judge(ctx, r, amount) // somebody else requested the same at the same moment
+		waits, err = d.judge(ctx, r, as, amount) // somebody else requested the same at the same moment
 	}
 	if err != nil {
 		return err
@@ -30,8 +34,11 @@ func (d *Desk) admit(ctx context.Context, r refunds.Request, amount money.Money)
 	return nil
 }
 
-// judge is admit in one transaction; the approval is what the refund waits for.
-func (d *Desk) judge(ctx context.Context, r refunds.Request, amount money.Money) (waits *Approval, err error) {
+// judge is admit in one transaction, for somebody who counts as as; the approval is what the refund waits
+// for.
+func (d *Desk) judge(
+	ctx context.Context, r refunds.Request, as string, amount money.Money,
+) (waits *Approval, err error) {
 	err = d.DB.Tx(ctx, "approval: judge refund", func(ctx context.Context, tx bun.IDB) error {
 		waits = nil
 		open, err := d.open(ctx, tx, r, amount)
@@ -39,7 +46,7 @@ func (d *Desk) judge(ctx context.Context, r refunds.Request, amount money.Money)
 			waits = open
 			return err
 		}
-		why, err := d.over(ctx, tx, r, amount)
+		why, err := d.over(ctx, tx, r, as, amount)
 		if err != nil || why == "" {
 			return err
 		}
@@ -87,15 +94,17 @@ func (d *Desk) open(ctx context.Context, tx bun.IDB, r refunds.Request, amount m
 }
 
 // over returns why the refund needs a second person, "" where it does not and
-// is counted as refunded by who requests it.
-func (d *Desk) over(ctx context.Context, tx bun.IDB, r refunds.Request, amount money.Money) (string, error) {
+// is counted as refunded by as.
+func (d *Desk) over(
+	ctx context.Context, tx bun.IDB, r refunds.Request, as string, amount money.Money,
+) (string, error) {
 	if d.Amount != nil && amount.Minor() > *d.Amount {
 		return "it is above " + money.New(*d.Amount, amount.Currency()).String(), nil
 	}
 	if d.PerDay == nil {
 		return "", nil
 	}
-	day := dayRow{AskerID: r.By.ID, Day: d.Now().In(d.Zone).Format(time.DateOnly)}
+	day := dayRow{AskerID: as, Day: d.Now().In(d.Zone).Format(time.DateOnly)}
 	if _, err := tx.NewInsert().Model(&day).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
 		return "", err
 	}

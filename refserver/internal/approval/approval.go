@@ -83,8 +83,11 @@ type Config struct {
 	// Amount and PerDay are the limits in minor units; nil: there is none.
 	Amount *int64
 	PerDay *int64
-	Zone   *time.Location   // whose days they are
-	Now    func() time.Time // nil: time.Now
+	Zone   *time.Location // whose days they are
+	// CountsAs returns the id of whom somebody counts as: two accounts that count as one approve nothing
+	// for each other, and share the limit of a day. Nil: everybody counts as themselves.
+	CountsAs func(ctx context.Context, id string) (string, error)
+	Now      func() time.Time // nil: time.Now
 }
 
 // Desk has refunds above the limits wait. It is a Refunder, and safe for
@@ -102,6 +105,9 @@ var _ Refunder = (*Desk)(nil)
 func New(c Config) *Desk {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.CountsAs == nil {
+		c.CountsAs = func(_ context.Context, id string) (string, error) { return id, nil }
 	}
 	return &Desk{Config: c}
 }
@@ -249,7 +255,7 @@ func (r row) approval() Approval {
 type dayRow struct {
 	bun.BaseModel `bun:"table:?(rk)approval_days,alias:d"`
 
-	AskerID string `bun:",pk"`
+	AskerID string `bun:",pk"` // whom the asker counts as
 	Day     string `bun:",pk"`
 }
 

@@ -27,14 +27,17 @@ const cutOff = 2 * time.Minute
 const maxNote = 2000
 
 // Approve has a refund paid that waits, for the amount that was requested. Who
-// requested it may not approve it. The refund's state tells how far it is.
+// requested it, and who counts as the same person, may not approve it. The refund's state tells how far
+// it is.
 func (d *Desk) Approve(ctx context.Context, id string, by event.Actor) (refunds.Refund, error) {
+	if err := d.twoPeople(ctx, id, by); err != nil {
+		return refunds.Refund{}, err
+	}
 	a, err := d.change(ctx, id, func(r *row) (string, error) {
 		resumed := r.State == string(Approved) && r.DecidedAt.Time().Before(d.Now().Add(-cutOff))
 		switch {
 		case r.AskerID == by.ID || by.ID == "":
-			return "", problem.New(http.StatusForbidden, "SELF_APPROVAL",
-				"You requested this refund. Someone else must approve it.")
+			return "", selfApproval("You requested this refund. Someone else must approve it.")
 		case r.State != string(Pending) && !resumed:
 			return "", decided(r.approval())
 		}
@@ -45,6 +48,28 @@ func (d *Desk) Approve(ctx context.Context, id string, by event.Actor) (refunds.
 		return refunds.Refund{}, err
 	}
 	return d.pay(ctx, a)
+}
+
+func selfApproval(message string) error {
+	return problem.New(http.StatusForbidden, "SELF_APPROVAL", message)
+}
+
+// twoPeople returns an error where by counts as who requested the refund.
+func (d *Desk) twoPeople(ctx context.Context, id string, by event.Actor) error {
+	a, err := d.Approval(ctx, id)
+	if err != nil || a.AskerID == by.ID {
+		return err // Approve says that it is one's own
+	}
+	asker, err := d.CountsAs(ctx, a.AskerID)
+	if err != nil {
+		return err
+	}
+	decider, err := d.CountsAs(ctx, by.ID)
+	if err == nil && asker == decider {
+		err = selfApproval("You and " + a.AskerName + " count as one person here: a new role counts as held by who " +
+			"gave it. Someone else must approve this refund.")
+	}
+	return err
 }
 
 // Decline ends a refund that waits without paying it. Who requested it may

@@ -96,6 +96,8 @@ type Config struct {
 	// The limits in the shop's currency; empty: none. See ApprovalLimits.
 	ApprovalAmount       string `env:"APPROVAL_AMOUNT"`
 	ApprovalAmountPerDay string `env:"APPROVAL_AMOUNT_PER_DAY"`
+	// ApprovalRoleDays is empty where APP_ENV decides; see ApprovalRoleAge.
+	ApprovalRoleDays string `env:"APPROVAL_ROLE_DAYS" validate:"omitempty,number,max=4"`
 
 	BreakerFailureThreshold int           `env:"BREAKER_FAILURE_THRESHOLD" envDefault:"5" validate:"gte=1,lte=1000"`
 	BreakerOpenSeconds      int           `env:"BREAKER_OPEN_SECONDS" envDefault:"3" validate:"gte=1,lte=300"`
@@ -156,6 +158,19 @@ func (c Config) BaseURL() string {
 // one person refunds on a day, needs a second person; nil: there is no limit.
 func (c Config) ApprovalLimits() (amount, perDay *int64) {
 	return limitOf(c.ApprovalAmount, c.Money()), limitOf(c.ApprovalAmountPerDay, c.Money())
+}
+
+// ApprovalRoleAge is how long a role counts, for approvals, as held by who gave it.
+func (c Config) ApprovalRoleAge() time.Duration {
+	const day = 24 * time.Hour
+	days, err := strconv.Atoi(c.ApprovalRoleDays)
+	switch {
+	case err == nil:
+		return time.Duration(days) * day
+	case c.Production():
+		return 7 * day
+	}
+	return 0
 }
 
 // limitOf is an amount in minor units, nil for none.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/apptest"
@@ -296,5 +297,43 @@ func TestWhatIsLeftOfAPaymentIsPaidAfterApproval(t *testing.T) {
 			r.Amount() != unit/2 {
 			t.Errorf("%s of %d, want %d; %v", r.Status, r.Amount(), unit/2, err)
 		}
+	})
+}
+
+// TestAnAccountThatTheAskerMadeIsNoSecondPerson: one admin alone could request a refund, give a second
+// account of their own a role, and approve it there; and each such account had a day's limit of its own.
+func TestAnAccountThatTheAskerMadeIsNoSecondPerson(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, append(settings, "APPROVAL_AMOUNT_PER_DAY=200.00", "APPROVAL_ROLE_DAYS=7")...)
+		give := func(by, name string, r auth.Role) (event.Actor, browser) {
+			t.Helper()
+			u := b.customer(name)
+			if _, err := b.Auth.SetRole(t.Context(), auth.User{ID: by}, u.ID, r); err != nil {
+				t.Fatal(err)
+			}
+			return u, b.signInAs(name, "correct horse")
+		}
+		u, admin := give("the owner", "adm", auth.Admin)
+		_, puppet := give(u.ID, "pup", auth.Finance)
+		_, second := give("somebody else", "fin", auth.Finance)
+		customer := b.customer("ada")
+		refund := func(who browser) (id string, a answer) {
+			c := b.approved(b.buy(customer, 1)) // 85.79
+			return c.ID, who.json("/api/admin/returns/"+c.ID+"/refund", `{"method":"CASH"}`)
+		}
+		for _, who := range []browser{admin, puppet} {
+			_, a := refund(who)
+			a.want(t, http.StatusOK)
+		}
+		_, a := refund(puppet)
+		a.want(t, http.StatusAccepted, "with 171.58 USD")
+		id, a := refund(admin)
+		a.want(t, http.StatusAccepted, "with 171.58 USD")
+		approve := "/api/admin/queue/approvals/" + admin.waits()[id] + "/approve"
+		puppet.json(approve, `{}`).want(t, http.StatusForbidden, "SELF_APPROVAL", "You and adm count as one person")
+		admin.json(approve, `{}`).want(t, http.StatusForbidden, "SELF_APPROVAL", "You requested this refund")
+		second.json(approve, `{}`).want(t, http.StatusOK)
+		_, a = refund(second)
+		a.want(t, http.StatusOK)
 	})
 }
