@@ -64,13 +64,42 @@ func (s *Store) refundsByID(ctx context.Context, ids []string) (map[string]refun
 	return found, err
 }
 
-// ByProviderID implements refunds.Store.
+// ByProviderID implements refunds.Store. Each answer of a provider asks for it, mostly in vain.
 func (s *Store) ByProviderID(ctx context.Context, reference string) (refunds.Refund, error) {
-	return s.read(ctx, "refund with the provider's reference", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
-		of := s.db.Read().NewSelect().Model((*attemptRow)(nil)).Column("a.refund_id").
-			Where("a.provider_reference = ?", reference).Where("a.provider_reference <> ''")
-		return q.Where("r.id IN (?)", of)
-	})
+	const what = "refund with the provider's reference"
+	if !storable(reference) || reference == "" {
+		return refunds.Refund{}, notFound(what, reference)
+	}
+	r, ok, err := s.byProviderID.Find(ctx, reference)
+	if err != nil {
+		return refunds.Refund{}, fmt.Errorf("refundsdb: %s %s: %w", what, reference, err)
+	}
+	if !ok {
+		return refunds.Refund{}, notFound(what, reference)
+	}
+	return r, nil
+}
+
+func (s *Store) refundsByProviderID(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+	var of []attemptRow
+	// An empty reference is none; with the condition PostgreSQL takes the index, which leaves those out.
+	err := s.db.Read().NewSelect().Model(&of).Column("a.refund_id", "a.provider_reference").
+		Where("a.provider_reference IN (?)", bun.List(references)).Where("a.provider_reference <> ''").Scan(ctx)
+	if err != nil || len(of) == 0 {
+		return nil, err
+	}
+	ids := make([]string, 0, len(of))
+	for _, a := range of {
+		ids = append(ids, a.RefundID)
+	}
+	byID, err := s.refundsByID(ctx, ids)
+	found := make(map[string]refunds.Refund, len(of))
+	for _, a := range of {
+		if r, ok := byID[a.RefundID]; ok {
+			found[a.ProviderReference] = r
+		}
+	}
+	return found, err
 }
 
 // ByClientReferences implements refunds.Store.

@@ -23,10 +23,11 @@ const EventPrefix = "refunds"
 // Store is a refunds.Store on PostgreSQL or SQLite. It is safe for concurrent
 // use, and by many processes on one database.
 type Store struct {
-	db      *sqlstore.DB
-	opens   *batch.Batcher[*changeCall]
-	updates *batch.Batcher[*changeCall]
-	byID    *batch.Loader[string, refunds.Refund]
+	db           *sqlstore.DB
+	opens        *batch.Batcher[*changeCall]
+	updates      *batch.Batcher[*changeCall]
+	byID         *batch.Loader[string, refunds.Refund]
+	byProviderID *batch.Loader[string, refunds.Refund]
 }
 
 var _ refunds.Store = (*Store)(nil)
@@ -37,6 +38,7 @@ func New(db *sqlstore.DB) *Store {
 	s.opens = sqldb.NewBatcher(db.Slots(), maxCombined, s.openAll)
 	s.updates = sqldb.NewBatcher(db.Slots(), maxCombined, s.updateAll)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.refundsByID, refunds.Refund.Clone)
+	s.byProviderID = batch.NewLoader(db.Slots(), maxCombined, s.refundsByProviderID, refunds.Refund.Clone)
 	return s
 }
 
