@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/app"
@@ -12,12 +14,23 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
+// knownOwners is how many cases and orders are known by their owners at a time.
+const knownOwners = 10_000
+
 // owners finds out whose a subject is, for the rule that nobody acts on their
-// own order or case.
-type owners struct{ shop *app.App }
+// own order or case. Whose a case or an order is never changes, so that what one
+// process has read stays true.
+type owners struct {
+	shop *app.App
+
+	mu    sync.Mutex
+	known map[string][]string // the people, by what it is and its id
+}
+
+func newOwners(s *app.App) *owners { return &owners{shop: s, known: map[string][]string{}} }
 
 // owns implements access.OwnerFunc.
-func (o owners) owns(ctx context.Context, u auth.User, s access.Subject, id string) (bool, error) {
+func (o *owners) owns(ctx context.Context, u auth.User, s access.Subject, id string) (bool, error) {
 	var (
 		own bool
 		err error
@@ -41,30 +54,62 @@ func (o owners) owns(ctx context.Context, u auth.User, s access.Subject, id stri
 	return own, err
 }
 
-// ownsReturn reports whether the case is the user's. In development that of the
-// demo data is nobody's, so that one account can be shown everything.
-func (o owners) ownsReturn(ctx context.Context, u auth.User, id string) (bool, error) {
+// ownsReturn reports whether the case, or its order, is the user's.
+func (o *owners) ownsReturn(ctx context.Context, u auth.User, id string) (bool, error) {
+	return o.owned(u, "case "+id, func() (people []string, last bool, err error) { return o.ofReturn(ctx, id) })
+}
+
+// ofReturn returns whose a case is; last is whether that can't change. In
+// development that of the demo data is nobody's, so that one account can be shown
+// everything, and it is known by its number, which a case gets later.
+func (o *owners) ofReturn(ctx context.Context, id string) (people []string, last bool, err error) {
 	c, err := o.shop.Returns.Return(ctx, id)
-	if err != nil || o.demo(c) {
+	if err != nil {
+		return nil, false, err
+	}
+	demo := o.shop.Config.DemoData()
+	if demo && c.RMA == app.DemoRMA {
+		return nil, true, nil
+	}
+	order, err := o.shop.Orders.Order(ctx, c.OrderID)
+	if errors.Is(err, orders.ErrNotFound) {
+		return []string{c.CustomerID}, false, nil
+	}
+	return []string{c.CustomerID, order.CustomerID}, !demo || c.RMA != "", err
+}
+
+func (o *owners) ownsOrder(ctx context.Context, u auth.User, id string) (bool, error) {
+	return o.owned(u, "order "+id, func() ([]string, bool, error) {
+		order, err := o.shop.Orders.Order(ctx, id)
+		return []string{order.CustomerID}, true, err
+	})
+}
+
+// owned reports whether the user is one of the people whose the id is, which read
+// returns where it is not known.
+func (o *owners) owned(u auth.User, id string, read func() (people []string, last bool, err error)) (bool, error) {
+	o.mu.Lock()
+	people, ok := o.known[id]
+	o.mu.Unlock()
+	if ok {
+		return slices.Contains(people, u.ID), nil
+	}
+	people, last, err := read()
+	if err != nil {
 		return false, err
 	}
-	if c.CustomerID == u.ID {
-		return true, nil
+	if last {
+		o.mu.Lock()
+		if len(o.known) >= knownOwners {
+			clear(o.known)
+		}
+		o.known[id] = people
+		o.mu.Unlock()
 	}
-	return o.ownsOrder(ctx, u, c.OrderID)
+	return slices.Contains(people, u.ID), nil
 }
 
-// demo reports whether the case is the one of the demo data, where there is one.
-func (o owners) demo(c returns.Return) bool {
-	return o.shop.Config.DemoData() && c.RMA == app.DemoRMA
-}
-
-func (o owners) ownsOrder(ctx context.Context, u auth.User, id string) (bool, error) {
-	order, err := o.shop.Orders.Order(ctx, id)
-	return err == nil && order.CustomerID == u.ID, err
-}
-
-func (o owners) ownsRefund(ctx context.Context, u auth.User, id string) (bool, error) {
+func (o *owners) ownsRefund(ctx context.Context, u auth.User, id string) (bool, error) {
 	r, err := o.shop.Refunds.ByID(ctx, id)
 	if err != nil {
 		return false, err
@@ -76,7 +121,7 @@ func (o owners) ownsRefund(ctx context.Context, u auth.User, id string) (bool, e
 	return own, err
 }
 
-func (o owners) ownsAlarm(ctx context.Context, u auth.User, id string) (bool, error) {
+func (o *owners) ownsAlarm(ctx context.Context, u auth.User, id string) (bool, error) {
 	a, err := o.shop.Discrepancies.Discrepancy(ctx, id)
 	switch {
 	case err != nil:
@@ -89,7 +134,7 @@ func (o owners) ownsAlarm(ctx context.Context, u auth.User, id string) (bool, er
 	return false, nil
 }
 
-func (o owners) ownsApproval(ctx context.Context, u auth.User, id string) (bool, error) {
+func (o *owners) ownsApproval(ctx context.Context, u auth.User, id string) (bool, error) {
 	a, err := o.shop.Approvals.Approval(ctx, id)
 	if err != nil {
 		return false, err

@@ -41,7 +41,7 @@ func New(s *app.App) (http.Handler, error) {
 	}
 	c := s.Config
 	gate := access.New(access.Config{
-		Owns: owners{s}.owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
+		Owns: newOwners(s).owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
 		StaffFactor: s.Config.StaffSecondFactor,
 	})
 	waits := reviewQueue(s)

@@ -58,3 +58,26 @@ func TestStatementsPerRequest(t *testing.T) {
 		c.Want(t, "checkout of an empty cart", 5, 1)
 	})
 }
+
+// TestStatementsPerRefundRequest holds what a refund by card costs over HTTP, alone, from the
+// session to the restock.
+func TestStatementsPerRefundRequest(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		who, admin := b.customer("ada"), b.signIn()
+		first, second := b.approved(b.buy(who, 1)), b.approved(b.buy(who, 1))
+		c := statements.Watch(b.DB)
+		refund := func(id string) {
+			t.Helper()
+			c.Take()
+			admin.json("/api/admin/returns/"+id+"/refund", `{"method":"CARD"}`).want(t, http.StatusOK)
+		}
+		refund(first.ID)
+		// The session; the case and its order with lines and payments, for who may act, and again for
+		// what is done; the refund; and the case as refunded, the stock, and that it is back.
+		c.Want(t, "refund by card", 41, 5)
+		admin.json("/api/admin/returns/"+second.ID+"/receive", `{}`).want(t, http.StatusConflict)
+		refund(second.ID)
+		c.Want(t, "refund by card of a case on which this process has let somebody act", 36, 5)
+	})
+}
