@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
@@ -15,6 +16,40 @@ const language = "en"
 
 // amount is money in minor units as people write it: $1,050.00.
 func amount(minor int64, c money.Currency) string { return money.New(minor, c).Format(language) }
+
+// maxAmounts is how many amounts are known at a time.
+const maxAmounts = 4096
+
+// amounts remember how amounts are written: a page shows many, of the same few products, and
+// writing one takes longer than all else of its row. It is safe for concurrent use.
+type amounts struct {
+	mu    sync.RWMutex
+	known map[amountKey]string
+}
+
+type amountKey struct {
+	minor    int64
+	currency money.Currency
+}
+
+// text is the amount as people write it.
+func (a *amounts) text(minor int64, c money.Currency) string {
+	key := amountKey{minor, c}
+	a.mu.RLock()
+	text, ok := a.known[key]
+	a.mu.RUnlock()
+	if ok {
+		return text
+	}
+	text = amount(minor, c)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil || len(a.known) >= maxAmounts {
+		a.known = map[amountKey]string{}
+	}
+	a.known[key] = text
+	return text
+}
 
 // How days and instants are written.
 const (

@@ -48,7 +48,10 @@ func (s *server) pageStatus(
 	if u, ok := auth.FromContext(r.Context()); ok {
 		p.User, p.Staff, p.Nav = &u, u.IsStaff(), shopNav(r.URL.Path)
 		p.CartUnits, p.InCart = s.cartUnits(r, body), r.URL.Path == "/cart"
-		p.Unread, p.DeskHome = s.unread(r), deskHome(u)
+		p.Unread = s.unread(r)
+		if p.Staff {
+			p.DeskHome = deskHome(u)
+		}
 		if onDesk(u, r.URL.Path) {
 			p.Desk = s.deskNav(r, u)
 		}

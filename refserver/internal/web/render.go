@@ -44,7 +44,12 @@ type badge struct{ Tone, Text string }
 type templates struct {
 	pages map[string]*template.Template
 	style string // changes with the style sheet and the script, so that cached ones are not used
+
+	buffers sync.Pool // of *bytes.Buffer, that pages are rendered into
 }
+
+// maxKeptPage is the largest page whose buffer is kept for others.
+const maxKeptPage = 64 << 10
 
 // loaded has the templates by the name of the zone: shops of one process share them.
 var loaded sync.Map
@@ -69,6 +74,7 @@ func parseTemplates(zone *time.Location) (*templates, error) {
 		sum.Write(data)
 	}
 	t := &templates{pages: map[string]*template.Template{}, style: hex.EncodeToString(sum.Sum(nil)[:6])}
+	t.buffers.New = func() any { return new(bytes.Buffer) }
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
 		return nil, err
@@ -96,24 +102,35 @@ func parseTemplates(zone *time.Location) (*templates, error) {
 // render writes a page whole, or nothing at all: a template that fails half
 // way must not leave half a page behind.
 func (t *templates) render(w http.ResponseWriter, status int, page string, data any) error {
-	text, err := t.bytes(page, data)
-	if err != nil {
+	out := t.buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if out.Cap() <= maxKeptPage {
+			out.Reset()
+			t.buffers.Put(out)
+		}
+	}()
+	if err := t.execute(out, page, data); err != nil {
 		return err
 	}
-	return writePage(w, status, text)
+	return writePage(w, status, out.Bytes())
 }
 
 // bytes is a page, rendered.
 func (t *templates) bytes(page string, data any) ([]byte, error) {
+	var out bytes.Buffer
+	err := t.execute(&out, page, data)
+	return out.Bytes(), err
+}
+
+func (t *templates) execute(out *bytes.Buffer, page string, data any) error {
 	parsed, ok := t.pages[page]
 	if !ok {
-		return nil, fmt.Errorf("there is no page %q", page)
+		return fmt.Errorf("there is no page %q", page)
 	}
-	var out bytes.Buffer
-	if err := parsed.ExecuteTemplate(&out, "layout", data); err != nil {
-		return nil, fmt.Errorf("page %s: %w", page, err)
+	if err := parsed.ExecuteTemplate(out, "layout", data); err != nil {
+		return fmt.Errorf("page %s: %w", page, err)
 	}
-	return out.Bytes(), nil
+	return nil
 }
 
 func writePage(w http.ResponseWriter, status int, text []byte) error {
@@ -125,8 +142,9 @@ func writePage(w http.ResponseWriter, status int, text []byte) error {
 
 // functions are what templates call. Amounts are minor units and a currency.
 func functions(zone *time.Location) template.FuncMap {
+	known := &amounts{}
 	return template.FuncMap{
-		"money":   amount,
+		"money":   known.text,
 		"date":    func(t time.Time) string { return written(t, zone, dayLayout) },
 		"moment":  func(t time.Time) string { return written(t, zone, momentLayout) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+)
+
+// receiptPage is the page after a checkout.
+func receiptPage() page {
+	o := orders.Order{
+		ID: "01a22e46-fe24-7e45-85e3-c99315ac4642", Number: "ORD-20261130-KQKXXC30B7", Currency: "USD",
+		PlacedAt: time.Date(2026, 11, 30, 21, 0, 0, 0, time.UTC), Status: orders.StatusCompleted,
+		Lines: []orders.Line{
+			{Name: "Keyboard", Quantity: 1, Paid: money.Components{Price: 2399, Duty: 56, Shipping: 200}},
+		},
+	}
+	return page{
+		Title: "Receipt", User: &auth.User{Username: "ada"}, Nav: shopNav("/checkout"), RequestID: "r1",
+		Body: receiptBody{
+			Order: o, State: orderState(o.Status), Own: true, Total: 2655, Paid: o.Payments(),
+			Subtotal: o.Lines[0].Paid,
+		},
+	}
+}
+
+// TestPagesRenderedAtOnceAreApart: each has the text that it has alone.
+func TestPagesRenderedAtOnceAreApart(t *testing.T) {
+	pages, err := loadTemplates(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := pages.bytes("receipt", receiptPage())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(want); !strings.Contains(text, "$26.55") || !strings.Contains(text, "ORD-20261130-KQKXXC30B7") {
+		t.Fatalf("the page is %s", text)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				w := httptest.NewRecorder()
+				if err := pages.render(w, http.StatusOK, "receipt", receiptPage()); err != nil {
+					t.Error(err)
+				}
+				if got := w.Body.String(); got != string(want) {
+					t.Errorf("the page is %s", got)
+					return
+				}
+				if err := pages.render(w, http.StatusOK, "error", page{Body: failBody{Heading: "Other"}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// nowhere is an answer that nobody reads.
+type nowhere struct {
+	io.Writer
+	header http.Header
+}
+
+func (n nowhere) Header() http.Header { return n.header }
+func (n nowhere) WriteHeader(int)     {}
+
+func BenchmarkReceiptPage(b *testing.B) {
+	pages, err := loadTemplates(time.UTC)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := receiptPage()
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Nav = shopNav("/checkout")
+		if err := pages.render(nowhere{io.Discard, http.Header{}}, http.StatusOK, "receipt", p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
