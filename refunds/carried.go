@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -84,34 +85,20 @@ func (s *Service) payRest(ctx context.Context, rest CarriedRest, by event.Actor)
 	fail := func(err error) (bool, error) {
 		return false, fmt.Errorf("refunds: pay what payment %s carried: %w", rest.PaymentID, err)
 	}
-	turn, err := s.carriedTurn(ctx, rest)
+	seen, err := s.restOf(ctx, rest.OrderID, rest.PaymentID)
 	if err != nil {
 		return fail(err)
 	}
-	open := []OpenRequest{{
-		ClientReference: fmt.Sprintf("%s%d:%s", carriedPrefix, turn, rest.PaymentID), OrderID: rest.OrderID,
-		PaymentID: rest.PaymentID, Currency: rest.Currency,
-	}}
-	errNone := errors.New("there is nothing to pay")
-	_, err = s.open(ctx, open, func(o OpenState, current []*Refund) ([]*Refund, error) {
-		state := o.Payments[0]
-		b := state.Balance
-		amount := min(state.Carried, b.Available())
-		if _, held := b.Hold(); current[0] != nil || b.Reserved > 0 || held || amount <= 0 {
-			return nil, errNone
+	met := errors.New("another process has opened it")
+	_, err = s.openRest(ctx, seen, by, nil, func(r *Refund, opened bool) error {
+		if !opened {
+			return met
 		}
-		next, err := NewRefund(Params{
-			ID: s.cfg.NewID(), ClientReference: open[0].ClientReference, OrderID: rest.OrderID,
-			PaymentID: rest.PaymentID, Customer: rest.CustomerID,
-			Attempt: AttemptParams{
-				ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by, Request: QuoteRequest{Currency: b.Currency},
-				Quote: Quote{Currency: b.Currency, Amount: amount, Carried: -amount, ByTerms: amount},
-			},
-		}, s.stamp(ctx, by))
-		return []*Refund{next}, err
+		return nil
 	})
+	nothing := []Code{CodeNothingToRefund, CodeTransition, CodeBalance} // at this moment
 	switch {
-	case errors.Is(err, errNone):
+	case errors.Is(err, met), slices.Contains(nothing, CodeOf(err)):
 		return false, nil
 	case err != nil:
 		return fail(err)
@@ -120,22 +107,153 @@ func (s *Service) payRest(ctx context.Context, rest CarriedRest, by event.Actor)
 	return true, nil
 }
 
-// carriedTurn counts the rests of the payment that were paid: one that comes after, by an
-// override of the terms, is another one.
-func (s *Service) carriedTurn(ctx context.Context, rest CarriedRest) (int, error) {
-	turn := 1
+// RestParams name the rest that PayRest pays.
+type RestParams struct {
+	OrderID   string
+	PaymentID string
+	Expect    *int64 // minor units that the caller means to pay; nil: all that is owed
+	By        event.Actor
+}
+
+// PayRest pays what refunds of a payment left (PaymentLedger.Rest), as store credit and at
+// once: what PayCarried does by itself when nothing more of the order can be refunded. Each
+// rest is paid once, whoever asks, and how often, and at the same time.
+//
+// CodeNothingToRefund: nothing is owed, or it was paid meanwhile. CodeTransition: a refund of the
+// payment is open, which the rest may yet join, or the payment is on hold. CodeBalance: others gave
+// back all that was left. CodeAmountChanged: another amount than Expect is owed. Nothing is
+// changed by any of them.
+func (s *Service) PayRest(ctx context.Context, p RestParams) (Refund, error) {
+	fail := func(err error) (Refund, error) {
+		return Refund{}, fmt.Errorf("refunds: pay the rest of payment %s: %w", p.PaymentID, err)
+	}
+	if err := s.noTx("pay a rest"); err != nil {
+		return Refund{}, err
+	}
+	for _, id := range []struct{ field, value string }{{"order_id", p.OrderID}, {"payment_id", p.PaymentID}} {
+		if err := checkID(id.field, id.value); err != nil {
+			return Refund{}, err
+		}
+	}
+	seen, err := s.restOf(ctx, p.OrderID, p.PaymentID)
+	if err != nil {
+		return fail(err)
+	}
+	token, execute := s.cfg.NewID(), false
+	r, err := s.openRest(ctx, seen, p.By, p.Expect, func(r *Refund, opened bool) error {
+		if execute = opened || r.Status.Open() && !r.Leased(s.now()); !execute {
+			return nil
+		}
+		if r.Status == StatusCreated {
+			if err := r.Submit(s.stamp(ctx, p.By)); err != nil {
+				return err
+			}
+		}
+		s.lease(r, token)
+		return nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if execute {
+		t := &execution{s: s, r: r, token: token, inRequest: true}
+		return t.execute(ctx, s.cfg.Wait)
+	}
+	return r, nil
+}
+
+// seenRest is a rest, and which of its payment it is.
+type seenRest struct {
+	CarriedRest
+	turn int // 1 for the first: one that comes after another was paid is another one
+}
+
+// restOf returns of which order and customer the rest of a payment is.
+func (s *Service) restOf(ctx context.Context, orderID, paymentID string) (seenRest, error) {
+	rest := seenRest{CarriedRest{OrderID: orderID, PaymentID: paymentID}, 1}
 	for page := 1; ; page++ {
-		all, _, err := s.store.List(ctx, Query{OrderID: rest.OrderID, Page: page, PageSize: MaxPageSize})
+		all, _, err := s.store.List(ctx, Query{OrderID: orderID, Page: page, PageSize: MaxPageSize})
 		if err != nil {
-			return 0, err
+			return rest, err
 		}
 		for _, r := range all {
-			if id, ok := CarriedPayment(r.ClientReference); ok && id == rest.PaymentID {
-				turn++
+			if r.PaymentID == paymentID {
+				rest.CustomerID, rest.Currency = r.Customer, r.Quote.Currency
+			}
+			if id, ok := CarriedPayment(r.ClientReference); ok && id == paymentID {
+				rest.turn++
 			}
 		}
 		if len(all) < MaxPageSize {
-			return turn, nil
+			return rest, nil
 		}
 	}
+}
+
+// openRest opens the refund of a rest, or returns the one that another process has opened
+// meanwhile; begin prepares it within the same step.
+func (s *Service) openRest(
+	ctx context.Context, rest seenRest, by event.Actor, expect *int64, begin func(r *Refund, opened bool) error,
+) (Refund, error) {
+	nothing := &Error{Code: CodeNothingToRefund, Field: "amount",
+		Message: "nothing is owed for refunds that were paid less"}
+	if rest.CustomerID == "" {
+		return Refund{}, nothing
+	}
+	open := []OpenRequest{{
+		ClientReference: fmt.Sprintf("%s%d:%s", carriedPrefix, rest.turn, rest.PaymentID), OrderID: rest.OrderID,
+		PaymentID: rest.PaymentID, Currency: rest.Currency,
+	}}
+	saved, err := s.open(ctx, open, func(o OpenState, current []*Refund) ([]*Refund, error) {
+		if current[0] != nil {
+			return current, begin(current[0], false)
+		}
+		amount, err := o.Payments[0].payableRest()
+		switch {
+		case err != nil:
+			return nil, err
+		case amount == 0:
+			return nil, nothing
+		case expect != nil && *expect != amount:
+			return nil, &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
+				"%s is owed now and not %s; look at it again", money.New(amount, rest.Currency),
+				money.New(*expect, rest.Currency))}
+		}
+		next, err := NewRefund(Params{
+			ID: s.cfg.NewID(), ClientReference: open[0].ClientReference, OrderID: rest.OrderID,
+			PaymentID: rest.PaymentID, Customer: rest.CustomerID,
+			Attempt: AttemptParams{
+				ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
+				Request: QuoteRequest{Currency: rest.Currency},
+				Quote:   Quote{Currency: rest.Currency, Amount: amount, Carried: -amount, ByTerms: amount},
+			},
+		}, s.stamp(ctx, by))
+		if err != nil {
+			return nil, err
+		}
+		return []*Refund{next}, begin(next, true)
+	})
+	if err != nil {
+		return Refund{}, err
+	}
+	return saved[0], nil
+}
+
+// payableRest is what of its rest a payment can pay now, 0 for nothing, or why it can't.
+func (s PaymentState) payableRest() (int64, error) {
+	b := s.Balance
+	hold, held := b.Hold()
+	switch {
+	case s.Carried <= 0:
+		return 0, nil
+	case held:
+		return 0, &Error{Code: CodeTransition, Field: "payment_id",
+			Message: "the payment is on hold (" + hold.Ref + "); what is owed is paid when that is over"}
+	case b.Reserved > 0:
+		return 0, &Error{Code: CodeTransition, Field: "payment_id",
+			Message: "a refund of the payment is open; what is owed is paid when that has ended"}
+	case b.Available() == 0:
+		return 0, tooMuch(b, s.Carried, 0)
+	}
+	return min(s.Carried, b.Available()), nil
 }

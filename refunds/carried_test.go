@@ -32,7 +32,7 @@ func (s *shop) payRest(rest refunds.CarriedRest) (opened int) {
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			ok, err := s.PayRest(s.Context(), rest, kim)
+			ok, err := s.OpenRest(s.Context(), rest, kim)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

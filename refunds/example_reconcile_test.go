@@ -1,6 +1,7 @@
 package refunds_test
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"strings"
@@ -43,6 +44,45 @@ func ExampleService_PaymentLedger() {
 	fmt.Println("captured", l.Captured, "refunded", l.Refunded, "by others", l.Outside, "left", l.Available())
 	// Output:
 	// captured 9000 refunded 3000 by others 2000 left 4000
+}
+
+// paidLess is a payer who paid a return 20.00 less, because others had given that back, and
+// whose bank has got it back since.
+func paidLess() *examplePayer {
+	payer := newExamplePayer()
+	theirs := payer.bank.RefundOutside("pi_1", 8_000, "USD")
+	must(payer.SyncPayment(exampleCtx, "pi_1", provider))
+	r := lampRefund("return-1", 1)
+	r.LessOutside = true
+	fmt.Println("paid", must(payer.Refund(exampleCtx, r)).Amount())
+	payer.bank.Settle(theirs, "failed")
+	must(payer.SyncPayment(exampleCtx, "pi_1", provider))
+	return payer
+}
+
+// PayRest pays what a refund left, once.
+func ExampleService_PayRest() {
+	payer := paidLess()
+	owed := int64(2_000)
+	rest := refunds.RestParams{OrderID: "order-1", PaymentID: "payment-1", Expect: &owed, By: staff}
+	paid := must(payer.PayRest(exampleCtx, rest))
+	fmt.Println(paid.Method, paid.Amount(), paid.Status)
+	_, err := payer.PayRest(exampleCtx, rest)
+	fmt.Println(refunds.CodeOf(err))
+	// Output:
+	// paid 1000
+	// store_credit 2000 succeeded
+	// NOTHING_TO_REFUND
+}
+
+// PayCarried pays it by itself, once nothing more of the order can be refunded.
+func ExampleService_PayCarried() {
+	payer := paidLess()
+	over := func(_ context.Context, orderID string) (bool, error) { return orderID == "order-1", nil }
+	fmt.Println(must(payer.PayCarried(exampleCtx, staff, over)), must(payer.PayCarried(exampleCtx, staff, over)))
+	// Output:
+	// paid 1000
+	// 1 0
 }
 
 // SweepDue finds what no message told of.

@@ -32,7 +32,7 @@ func (s *Service) CarriedRests(ctx context.Context, after string, limit int) ([]
 	return s.store.CarriedRests(ctx, after, limit)
 }
 
-// PayRest is payRest, for tests.
-func (s *Service) PayRest(ctx context.Context, rest CarriedRest, by event.Actor) (bool, error) {
+// OpenRest is payRest, for tests.
+func (s *Service) OpenRest(ctx context.Context, rest CarriedRest, by event.Actor) (bool, error) {
 	return s.payRest(ctx, rest, by)
 }

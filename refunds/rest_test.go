@@ -175,3 +175,69 @@ func TestTheRestOfAPartIsPaidWhenWhatOthersGaveComesBack(t *testing.T) {
 		})
 	}
 }
+
+// Staff pay a rest before the end: once, however many ask at the same time, and nobody pays it
+// again in the end.
+func TestStaffPayTheRestOnce(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		rest := refunds.RestParams{OrderID: "order-1", PaymentID: "payment-1", By: kim}
+		refused := func(what string, code refunds.Code) {
+			s.Helper()
+			_, err := s.PayRest(s.Context(), rest)
+			s.equal(what, refunds.CodeOf(err), code)
+		}
+		refused("no refund at all", refunds.CodeNothingToRefund)
+		theirs := s.gateway.RefundOutside("pi_1", 1500, "USD")
+		s.told(theirs)
+		s.refund(lessOutside(2))
+		refused("theirs counts", refunds.CodeBalance)
+		s.gateway.Settle(theirs, "failed")
+		s.told(theirs)
+
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
+		third := request(1, 1)
+		third.ClientReference = "return-3"
+		open := s.refund(third) // it joins the third, and is owed again where that fails
+		refused("it has joined another", refunds.CodeNothingToRefund)
+		s.gateway.Settle(open.Attempt().ProviderID, "failed")
+		s.settle(time.Hour)
+		s.is(s.get(open.ID), refunds.StatusFailed)
+
+		s.hold(dispute(1, "dp_1"))
+		refused("the payment is disputed", refunds.CodeTransition)
+		s.release(dispute(1, "dp_1"))
+		other := int64(499)
+		rest.Expect = &other
+		refused("another amount", refunds.CodeAmountChanged)
+		owed := int64(500)
+		rest.Expect = &owed
+
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				_, err := s.PayRest(s.Context(), rest)
+				if err != nil && refunds.CodeOf(err) != refunds.CodeNothingToRefund {
+					s.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		paid := 0
+		list, _, err := s.List(s.Context(), refunds.Query{OrderID: "order-1", PageSize: refunds.MaxPageSize})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range list {
+			if _, ok := refunds.CarriedPayment(r.ClientReference); ok {
+				paid++
+				s.is(r, refunds.StatusSucceeded)
+			}
+		}
+		s.equal("rests paid", paid, 1)
+		refused("again", refunds.CodeNothingToRefund)
+		s.equal("rests in the end", s.payRests(), 0)
+		s.counts(0, 2000, 0, 1000, 0)
+		s.equal("the third unit", s.refund(third).Amount(), int64(1000))
+		s.check()
+	})
+}

@@ -22,6 +22,7 @@ func (a *API) adminReturnRoutes() {
 	a.use("POST /api/admin/returns/{id}/inspection", endpoint.InspectReturn, act(a, e.InspectReturn))
 	a.use("POST /api/admin/returns/{id}/override", endpoint.OverridePolicy, act(a, e.OverridePolicy))
 	a.use("POST /api/admin/returns/{id}/refund", endpoint.RefundReturn, a.refund)
+	a.use("POST /api/admin/orders/{id}/rest", endpoint.PayRest, a.payRest)
 }
 
 func (a *API) allReturns(r *http.Request) (int, any, error) {
@@ -69,6 +70,24 @@ func act[P any](a *API, do func(context.Context, auth.User, string, P) (endpoint
 var progressStatus = map[endpoint.Progress]int{
 	endpoint.RefundPaid: http.StatusOK, endpoint.RefundOpen: http.StatusAccepted,
 	endpoint.RefundFailed: http.StatusConflict,
+}
+
+// payRest pays what refunds of an order left, or says that it waits for a second person.
+func (a *API) payRest(r *http.Request) (int, any, error) {
+	var p endpoint.RestParams
+	if err := input.JSON(r, &p); err != nil {
+		return 0, nil, err
+	}
+	c, err := a.Endpoints.PayRest(r.Context(), user(r), r.PathValue("id"), p)
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := map[string]any{"success": c.Paid, "message": c.Message}
+	if !c.Paid {
+		answer["pending"] = true
+		return http.StatusAccepted, answer, nil
+	}
+	return http.StatusOK, answer, nil
 }
 
 // refund refunds a case, or says how far that is.

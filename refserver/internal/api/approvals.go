@@ -10,7 +10,7 @@ import (
 // approvalJSON is a refund that waits for a second person.
 type approvalJSON struct {
 	ID       string      `json:"id"`
-	ReturnID string      `json:"return_id"`
+	ReturnID *string     `json:"return_id"` // null: the rest of refunds of the order
 	OrderID  string      `json:"sale_id"`
 	Amount   json.Number `json:"amount"`
 	Currency string      `json:"currency"`
@@ -21,8 +21,12 @@ type approvalJSON struct {
 }
 
 func approvalOf(w approval.Approval) approvalJSON {
+	returnID := &w.ReturnID
+	if w.IsRest() {
+		returnID = nil
+	}
 	return approvalJSON{
-		ID: w.ID, ReturnID: w.ReturnID, OrderID: w.OrderID, Amount: amount(w.Amount.Minor(), w.Amount.Currency()),
+		ID: w.ID, ReturnID: returnID, OrderID: w.OrderID, Amount: amount(w.Amount.Minor(), w.Amount.Currency()),
 		Currency: string(w.Amount.Currency()), Method: say(w.Method), Why: w.Reason, AskedBy: w.AskerName,
 		Since: w.AskedAt.UTC(),
 	}

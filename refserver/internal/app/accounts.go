@@ -43,7 +43,7 @@ func (s *App) openApprovals() {
 	amount, perDay := s.Config.ApprovalLimits()
 	age := s.Config.ApprovalRoleAge()
 	s.Approvals = approval.New(approval.Config{
-		DB: s.DB, Refunder: s.Refunds, Audit: s.Audit, Amount: amount, PerDay: perDay,
+		DB: s.DB, Refunder: s.Refunds, Rests: s.Refunds, Audit: s.Audit, Amount: amount, PerDay: perDay,
 		Zone: s.Config.DefaultTimezone.Location(), Now: s.now,
 		CountsAs: func(ctx context.Context, id string) (string, error) { return s.Auth.CountsAs(ctx, id, age) },
 	})

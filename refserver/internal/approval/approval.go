@@ -12,6 +12,7 @@ import (
 	"embed"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -48,7 +49,7 @@ const (
 // Approval is a refund that waits for a second person, or did.
 type Approval struct {
 	ID          string
-	ReturnID    string
+	ReturnID    string // of the return, or what Rest takes apart
 	OrderID     string
 	Method      payment.Method // as it was requested; empty: the original method
 	Amount      money.Money
@@ -65,8 +66,28 @@ type Approval struct {
 	RefundID    string
 }
 
+// restPrefix begins the ReturnID of what waits and is of no return.
+const restPrefix = "rest:"
+
+// Rest returns the payment whose rest waits to be paid (refunds.Service.PayRest), and
+// whether it is a rest: then the approval is of no return.
+func (a Approval) Rest() (paymentID string, ok bool) {
+	return strings.CutPrefix(a.ReturnID, restPrefix)
+}
+
+// IsRest reports whether it is of no return; see Rest.
+func (a Approval) IsRest() bool {
+	_, rest := a.Rest()
+	return rest
+}
+
 // Refunder is what the Desk stands before. *refunds.Service is one.
 type Refunder = returns.Refunder
+
+// Rests pays what refunds left. *refunds.Service is one.
+type Rests interface {
+	PayRest(ctx context.Context, p refunds.RestParams) (refunds.Refund, error)
+}
 
 // Payer pays a return. *returns.Service is one.
 type Payer interface {
@@ -79,6 +100,7 @@ type Payer interface {
 type Config struct {
 	DB       *sqlstore.DB
 	Refunder Refunder
+	Rests    Rests
 	Audit    *audit.Log
 	// Amount and PerDay are the limits in minor units; nil: there is none.
 	Amount *int64
@@ -189,6 +211,21 @@ func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, e
 		return refunds.Intent{}, err
 	}
 	return d.Refunder.Refund(ctx, r)
+}
+
+// PayRest pays what refunds of a payment left, which is amount and no other, as
+// refunds.Service.PayRest does. One above the limits is a *WaitsError.
+func (d *Desk) PayRest(ctx context.Context, p refunds.RestParams, amount money.Money) (refunds.Refund, error) {
+	minor := amount.Minor()
+	p.Expect = &minor
+	if d.Amount != nil || d.PerDay != nil {
+		asked := refunds.Request{ClientReference: restPrefix + p.PaymentID, OrderID: p.OrderID,
+			Method: payment.StoreCredit, By: p.By}
+		if err := d.admit(ctx, asked, amount); err != nil {
+			return refunds.Refund{}, err
+		}
+	}
+	return d.Rests.PayRest(ctx, p)
 }
 
 // letPass reports whether a refund was let pass before, so that asking for it again

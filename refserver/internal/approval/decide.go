@@ -131,9 +131,16 @@ func (d *Desk) pay(ctx context.Context, a Approval) (refunds.Refund, error) {
 	amount := a.Amount.Minor()
 	by := event.Actor{Kind: event.ActorStaff, ID: a.AskerID, Name: a.AskerName}
 	paying := context.WithValue(ctx, approvalKey{}, a.ID)
-	_, paid, err := d.Payer.Refund(paying, a.ReturnID, by, returns.RefundParams{
-		Method: a.Method, Expect: &amount, LessOutside: a.LessOutside,
-	})
+	var paid refunds.Intent
+	var err error
+	if paymentID, rest := a.Rest(); rest {
+		paid.Refund, err = d.Rests.PayRest(paying, refunds.RestParams{OrderID: a.OrderID, PaymentID: paymentID,
+			Expect: &amount, By: by})
+	} else {
+		_, paid, err = d.Payer.Refund(paying, a.ReturnID, by, returns.RefundParams{
+			Method: a.Method, Expect: &amount, LessOutside: a.LessOutside,
+		})
+	}
 	refused := err != nil && paid.ID == "" &&
 		(refunds.CodeOf(err) != "" || returns.CodeOf(err) != "" || errors.Is(err, returns.ErrNotFound))
 	if err != nil && !refused {

@@ -68,6 +68,7 @@ var (
 	CloseReturnTask = Action{Name: "close a task", Who: Staff}
 	QuoteRefund     = Action{Name: "quote a refund", Who: Staff}
 	RefundReturn    = Action{Name: "refund a return", Who: Staff, Once: true}
+	PayRest         = Action{Name: "pay what refunds left", Who: Staff, Once: true}
 )
 
 // The actions on the review queue.

@@ -12,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
@@ -107,6 +108,16 @@ func heldRefund(s *contractShop) subject {
 		s.t.Fatal(err)
 	}
 	return subject{path: []string{"id", r.ID}}
+}
+
+// restOf500 is an order whose refunds left 5.00, to be paid as store credit.
+func restOf500(s *contractShop) subject {
+	s.t.Helper()
+	if !s.Features.On(feature.StoreCredit, s.me().ID) { // another request has turned it off
+		s.people["admin"].turn(feature.StoreCredit, "enable")
+	}
+	o, _ := s.owedRest(s.me(), 500)
+	return subject{path: []string{"id", o.ID}}
 }
 
 // unknownCharge is an order whose charge has an unknown outcome.
@@ -306,7 +317,7 @@ var subjects = map[string]func(s *contractShop) subject{
 	"overridePolicy": at(), "overridePolicyForm": at(), "shipReturn": at(authorize), "shipReturnForm": at(authorize),
 	"receiveReturn": at(authorize), "receiveReturnForm": at(authorize), "inspectReturn": at(authorize, receive),
 	"inspectReturnForm": at(authorize, receive), "refundReturn": at(authorize, receive, inspect),
-	"refundReturnForm": at(authorize, receive, inspect),
+	"refundReturnForm": at(authorize, receive, inspect), "payRest": restOf500, "payRestForm": restOf500,
 
 	"resolveRefund": unknownRefund, "releaseRefund": heldRefund, "resolveOrder": unknownCharge,
 	"closeDiscrepancy": discrepancy, "approveRefund": approvalOf("finance"), "declineRefund": approvalOf("finance"),

@@ -123,6 +123,7 @@ var requests = map[string][]request{
 		{name: "400", about: at(authorize, receive, inspect), body: form("method", "x"), status: http.StatusBadRequest},
 	},
 
+	"payRest":          {twice("payRest", restOf500)},
 	"resolveRefund":    {twice("resolveRefund", unknownRefund)},
 	"releaseRefund":    {twice("releaseRefund", heldRefund)},
 	"resolveOrder":     {twice("resolveOrder", unknownCharge)},

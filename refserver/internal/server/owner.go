@@ -139,5 +139,8 @@ func (o *owners) ownsApproval(ctx context.Context, u auth.User, id string) (bool
 	if err != nil {
 		return false, err
 	}
+	if a.IsRest() {
+		return o.ownsOrder(ctx, u, a.OrderID)
+	}
 	return o.ownsReturn(ctx, u, a.ReturnID)
 }

@@ -55,6 +55,7 @@ var pageForms = map[string]string{
 	"POST /admin/queue/orders/{id}/resolve":       form("outcome", "not_paid", "reason", "by telephone"),
 	"POST /admin/queue/alarms/{id}/close":         form("note", "our mistake"),
 	"POST /admin/queue/approvals/{id}/decline":    form("note", "too much", "reason", "too much"),
+	"POST /admin/orders/{id}/rest":                form("amount", "5.00"),
 	"POST /admin/orders/{id}/delivery":            form("delivered_at", time.Now().UTC().Format(time.DateOnly)),
 	"POST /admin/products": form("name", "Chair", "price", "20", "stock", "3", "category", "Tools",
 		"country_of_origin", "USA", "shipping_weight", "1", "discount_percent", "0"),

@@ -34,6 +34,7 @@ type adminCaseBody struct {
 	Key      string // makes a double click on the refund one
 	Outside  *outsideView
 	Rests    []restView
+	Rest     *restDue // nil: nothing more is owed
 	// What can be done in this status.
 	CanAuthorize, CanReject, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
 
@@ -139,6 +140,9 @@ func (s *server) showAdminCase(
 		return err
 	}
 	if body.Rests, err = s.restsOf(r.Context(), c.OrderID); err != nil {
+		return err
+	}
+	if body.Rest, err = s.restDueOf(r, v.Order); err != nil {
 		return err
 	}
 	if err := s.lessOutside(r, c, &body); err != nil {

@@ -20,6 +20,7 @@ func (s *server) adminRoutes() {
 	s.use("POST /admin/products/{id}", endpoint.ChangeProduct, s.changeProduct)
 	s.use("GET /admin/orders", endpoint.ListAllOrders, s.adminOrders)
 	s.use("POST /admin/orders/{id}/delivery", endpoint.RecordDelivery, s.recordDelivery)
+	s.use("POST /admin/orders/{id}/rest", endpoint.PayRest, s.payRest)
 	s.use("GET /admin/policy", endpoint.ReadPolicy, s.policyPage)
 	s.use("POST /admin/policy", endpoint.PublishPolicy, s.publishPolicy)
 }

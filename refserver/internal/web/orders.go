@@ -28,6 +28,7 @@ type receiptBody struct {
 	Retry    bool             // it was not paid there, and can be ordered again
 	Outside  *outsideView     // for staff; nil for nothing
 	Rests    []restView       // of its refunds, that became store credit
+	Rest     *restDue         // what its refunds left, for staff; nil for nothing
 }
 
 // orderState is the state of an order as customers know it: COMPLETED, QUEUED
@@ -60,6 +61,9 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order,
 	if !body.Own {
 		var err error
 		if body.Outside, err = s.outsideOf(r, o); err != nil {
+			return err
+		}
+		if body.Rest, err = s.restDueOf(r, o); err != nil {
 			return err
 		}
 	}
