@@ -40,6 +40,9 @@ type Options struct {
 	Settle      time.Duration // how long to wait for queued orders after the run; default 5 min
 	Report      string        // file for the HTML report; empty for none
 	Cards       []string      // SLO cards that must be fulfilled at the end, such as A.1
+	// counted: Runs were asked for, and not worked out from the duration. All of them are offered then,
+	// however long a busy machine takes.
+	counted bool
 	// Progress is called about once a second with how many checkouts are answered, of how many,
 	// and what is being done; nil: nobody is.
 	Progress func(done, total int, doing string)
@@ -141,7 +144,7 @@ func (o Options) open() (Options, error) {
 	if o.Duration == 0 {
 		o.Duration = defaultDuration
 	}
-	if o.Runs > 0 {
+	if o.counted = o.Runs > 0; o.counted {
 		o.Duration = time.Duration(float64(o.Runs) / float64(o.Rate) * float64(time.Second))
 	} else {
 		o.Runs = int(o.Duration.Seconds() * float64(o.Rate))
@@ -195,7 +198,7 @@ func (o Options) stock() int {
 }
 
 // pacer says when the next checkout is offered. A closed loop never waits,
-// since its sessions do, and ends with the last run.
+// since its sessions do; it ends with the last run, as an open one does of which runs were asked for.
 type pacer struct{ Options }
 
 // Pace implements vegeta.Pacer.
@@ -203,11 +206,22 @@ func (p pacer) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
 	if p.Closed {
 		return 0, p.Runs > 0 && hits >= uint64(p.Runs)
 	}
+	if p.counted && hits >= uint64(p.Runs) {
+		return 0, true
+	}
 	return p.constant().Pace(elapsed, hits)
 }
 
 // Rate implements vegeta.Pacer.
 func (p pacer) Rate(elapsed time.Duration) float64 { return p.constant().Rate(elapsed) }
+
+// lasts is how long checkouts are offered at most.
+func (p pacer) lasts() time.Duration {
+	if p.counted {
+		return maxDuration
+	}
+	return p.Duration
+}
 
 func (p pacer) constant() vegeta.ConstantPacer {
 	return vegeta.ConstantPacer{Freq: p.Options.Rate, Per: time.Second}

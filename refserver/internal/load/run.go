@@ -141,7 +141,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	progress := time.NewTicker(time.Second)
 	defer progress.Stop()
 	waiting := r.watchQueue(ctx)
-	results := attacker.Attack(r.targeter(ctx), pacer{o}, o.Duration, "checkout")
+	results := attacker.Attack(r.targeter(ctx), pacer{o}, pacer{o}.lasts(), "checkout")
 	for open := true; open; {
 		select {
 		case res, more := <-results:
