@@ -3,8 +3,12 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -19,7 +23,7 @@ import (
 type FeatureParams struct {
 	Action     string   `json:"action" validate:"word=enable disable rollout"`
 	Percentage *int     `json:"rollout_percentage" validate:"required_if=Action rollout,omitempty,min=0,max=100"`
-	Users      []string `json:"users"`
+	Users      []string `json:"users"`   // names or ids
 	Version    *int     `json:"version"` // of the switch that was decided on; nil: whatever it is
 }
 
@@ -56,10 +60,36 @@ func (e *Endpoints) SetFeature(
 	if err := input.Check(p); err != nil {
 		return feature.Switch{}, err
 	}
-	c := feature.Change{Mode: featureModes[p.Action], Users: p.Users, Version: p.Version}
+	users, err := e.userIDs(ctx, p.Users)
+	if err != nil {
+		return feature.Switch{}, err
+	}
+	c := feature.Change{Mode: featureModes[p.Action], Users: users, Version: p.Version}
 	set(&c.Percentage, p.Percentage)
 	s, err := e.d.Features.Set(ctx, name, by.Username, c)
 	return s, featureError(err)
+}
+
+// userIDs returns the ids of accounts that are listed by name or by id, each once.
+func (e *Endpoints) userIDs(ctx context.Context, list []string) ([]string, error) {
+	var ids []string
+	for _, name := range list {
+		id := strings.TrimSpace(name)
+		if _, err := uuid.Parse(id); err != nil {
+			u, err := e.d.Auth.UserByName(ctx, id)
+			if errors.Is(err, auth.ErrNotFound) {
+				return nil, problem.Invalid("users", fmt.Sprintf("There is no account %q.", input.Clip(id)))
+			}
+			if err != nil {
+				return nil, err
+			}
+			id = u.ID
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // FeatureOff says that a part of the shop is switched off.

@@ -10,7 +10,7 @@ func TestStaffSwitchFeatures(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		b := open(t, settings...)
 		admin := b.signIn()
-		b.customer("ada")
+		who := b.customer("ada")
 		ada, nobody := b.signInAs("ada", "correct horse"), browser{b, http.DefaultClient}
 		toggle := func(name, body string) answer { return admin.json("/api/features/"+name+"/toggle", body) }
 
@@ -26,7 +26,7 @@ func TestStaffSwitchFeatures(t *testing.T) {
 		toggle("returns", `{"action":"rollout","rollout_percentage":101}`).want(t, 400, `"field":"rollout_percentage"`)
 		toggle(
 			"returns",
-			`{"action":"rollout","rollout_percentage":0,"users":["x"]}`,
+			`{"action":"rollout","rollout_percentage":0,"users":["super_admin"]}`,
 		).want(
 			t,
 			200,
@@ -34,6 +34,12 @@ func TestStaffSwitchFeatures(t *testing.T) {
 			`"version":1`,
 		)
 		ada.get("/api/features").want(t, 200, `"name":"returns","label":"Return requests","enabled":false`)
+		toggle("returns", `{"action":"rollout","rollout_percentage":0,"users":["ada","nobody at all"]}`).
+			want(t, 400, `"field":"users"`, `There is no account \"nobody at all\"`)
+		toggle("returns", `{"action":"rollout","rollout_percentage":0,"users":["ADA","`+who.ID+`"]}`).
+			want(t, 200, `"users":["`+who.ID+`"]`)
+		ada.get("/api/features").want(t, 200, `"name":"returns","label":"Return requests","enabled":true`)
+		toggle("returns", `{"action":"disable"}`).want(t, 200)
 
 		toggle("registration", `{"action":"disable"}`).want(t, 200, `"enabled":false`)
 		nobody.get("/register").want(t, 403, "New accounts cannot be opened at the moment")
@@ -63,18 +69,27 @@ func TestStaffSwitchFeatures(t *testing.T) {
 func TestStaffSwitchFeaturesOnThePage(t *testing.T) {
 	b := open(t)
 	admin := b.signIn()
+	b.customer("ada")
 	admin.get("/admin/features").want(t, 200, "Return requests", `name="version" value="0"`, "Percentage of users")
 	set := func(name string, f url.Values) answer { return admin.form("/admin/features/"+name, f) }
-	set("returns", url.Values{"mode": {"rollout"}, "percentage": {"half"}, "users": {"u1\nu2"}, "version": {"0"}}).
-		want(t, 400, "it must be a whole number from 0 to 100", "u1\nu2")
 	set(
 		"returns",
-		url.Values{"mode": {"rollout"}, "percentage": {"25"}, "users": {"u1\nu2"}, "version": {"0"}},
+		url.Values{"mode": {"rollout"}, "percentage": {"half"}, "users": {"ada\nsuper_admin"}, "version": {"0"}},
+	).
+		want(t, 400, "it must be a whole number from 0 to 100", "ada\nsuper_admin")
+	set(
+		"returns",
+		url.Values{"mode": {"rollout"}, "percentage": {"5"}, "users": {"ada\nbob"}, "version": {"0"}},
+	).
+		want(t, 400, "There is no account &#34;bob&#34;", "ada\nbob")
+	set(
+		"returns",
+		url.Values{"mode": {"rollout"}, "percentage": {"25"}, "users": {"Ada\nsuper_admin"}, "version": {"0"}},
 	).want(
 		t,
 		302,
 	)
-	admin.get("/admin/features").want(t, 200, "25 % of users", "u1\nu2", "by super_admin", "saved")
+	admin.get("/admin/features").want(t, 200, "25 % of users", "ada\nsuper_admin", "by super_admin", "saved")
 	set("returns", url.Values{"mode": {"off"}, "version": {"0"}}).want(t, 409, "Somebody else has changed this switch")
 	set("returns", url.Values{"mode": {"off"}, "version": {"1"}}).want(t, 302)
 	set("nothing", url.Values{"mode": {"off"}}).want(t, 404)

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -44,20 +47,38 @@ func (s *server) showFeatures(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
+	var listed []string
+	for _, now := range list {
+		listed = append(listed, now.Users...)
+	}
+	accounts, err := s.Auth.UsersByID(r.Context(), listed)
+	if err != nil {
+		return err
+	}
 	for _, now := range list {
 		d, _ := feature.Define(now.Name)
 		history, err := s.Endpoints.FeatureHistory(r.Context(), user(r), now.Name, historyShown)
 		if err != nil {
 			return err
 		}
-		c := featureCard{Definition: d, Switch: now, Users: strings.Join(now.Users, "\n"), State: featureState(now)}
+		c := featureCard{Definition: d, Switch: now, Users: namesOf(now.Users, accounts), State: featureState(now)}
 		if refused != nil && refused.Switch.Name == now.Name {
 			c.Switch, c.Users, c.Problem, c.Field = refused.Switch, refused.Users, refused.Problem, refused.Field
 		}
 		c.History = history
 		cards = append(cards, c)
 	}
-	return s.pageStatus(w, r, status, "admin_features", "Switches", cards)
+	return s.pageStatus(w, r, status, "admin_features", "Feature switches", cards)
+}
+
+// namesOf are the names of accounts, one a line; the id of one that was deleted.
+func namesOf(ids []string, accounts map[string]auth.User) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = cmp.Or(accounts[id].Username, id)
+	}
+	slices.Sort(names)
+	return strings.Join(names, "\n")
 }
 
 func featureState(now feature.Switch) badge {
