@@ -2,9 +2,11 @@ package observability
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,6 +172,12 @@ func (r *Redactor) anyValue(x any) slog.Value {
 		return slog.StringValue(r.String(guarded(x, x.Error)))
 	case fmt.Stringer:
 		return slog.StringValue(r.String(guarded(x, x.String)))
+	case encoding.TextMarshaler: // another text in JSON
+	default:
+		// A code or an id with a type of its own, of which most lines have some.
+		if text := reflect.ValueOf(x); text.Kind() == reflect.String && utf8.ValidString(text.String()) {
+			return slog.StringValue(r.String(text.String()))
+		}
 	}
 	return slog.AnyValue(r.viaJSON(x))
 }

@@ -251,6 +251,26 @@ func TestRedactionOfPlainTextDoesNotAllocate(t *testing.T) {
 	}
 }
 
+type code string
+
+// TestAnIDOfATypeOfItsOwnIsAText: as it is in JSON, without the way there, which takes a dozen
+// allocations.
+func TestAnIDOfATypeOfItsOwnIsAText(t *testing.T) {
+	r := NewRedactor(RedactConfig{})
+	for text, want := range map[code]string{
+		"web": "web", "<&>": "<&>", "4111111111111111": redacted, "token=hunter2": "token=" + redacted,
+		"not UTF-8: \xff": "not UTF-8: \ufffd",
+	} {
+		if got := r.attr(slog.Any("source", text)); got.Value.String() != want || got.Value.Kind() != slog.KindString {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+	var web any = code("web")
+	if n := testing.AllocsPerRun(100, func() { r.anyValue(web) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
 func BenchmarkRedactString(b *testing.B) {
 	r := NewRedactor(RedactConfig{})
 	for name, s := range map[string]string{
