@@ -1,7 +1,10 @@
 package web
 
 import (
+	"fmt"
+	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,13 +73,24 @@ func deskHome(u auth.User) string {
 	return "/"
 }
 
-// shopNav is the navigation of the shop.
-func shopNav(path string) []link {
-	all := append([]link{}, customerLinks...)
+// nav is the navigation of the shop, which is one of as many as it has links.
+func (t *templates) nav(path string) (template.HTML, error) {
+	all, current := slices.Clone(customerLinks), ""
 	for i, l := range all {
-		all[i].Current = l.at(path)
+		if all[i].Current = l.at(path); all[i].Current {
+			current = l.Href
+		}
 	}
-	return all
+	if known, ok := t.navs.Load(current); ok {
+		return known.(template.HTML), nil
+	}
+	var out strings.Builder
+	if err := t.pages["error"].ExecuteTemplate(&out, "shop_nav", all); err != nil {
+		return "", fmt.Errorf("navigation: %w", err)
+	}
+	nav := template.HTML(out.String())
+	t.navs.Store(current, nav)
+	return nav, nil
 }
 
 // deskNav is the navigation of the desk, with how much waits where somebody has to act. What

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"html/template"
 	"log/slog"
 	"net/http"
 
@@ -17,7 +18,7 @@ type page struct {
 	StyleVersion string
 	User         *auth.User // nil: nobody signed in
 	Staff        bool
-	Nav          []link
+	Nav          template.HTML
 	Desk         []navGroup // of pages of the desk
 	DeskHome     string     // where this member of staff begins
 	CartUnits    int
@@ -46,7 +47,11 @@ func (s *server) pageStatus(
 		RequestID: w.Header().Get(observability.RequestIDHeader),
 	}
 	if u, ok := auth.FromContext(r.Context()); ok {
-		p.User, p.Staff, p.Nav = &u, u.IsStaff(), shopNav(r.URL.Path)
+		nav, err := s.pages.nav(r.URL.Path)
+		if err != nil {
+			return err
+		}
+		p.User, p.Staff, p.Nav = &u, u.IsStaff(), nav
 		p.CartUnits, p.InCart = s.cartUnits(r, body), r.URL.Path == "/cart"
 		p.Unread = s.unread(r)
 		if p.Staff {

@@ -46,6 +46,7 @@ type templates struct {
 	style string // changes with the style sheet and the script, so that cached ones are not used
 
 	buffers sync.Pool // of *bytes.Buffer, that pages are rendered into
+	navs    sync.Map  // of template.HTML, by the link that leads to the page
 }
 
 // maxKeptPage is the largest page whose buffer is kept for others.

@@ -15,7 +15,12 @@ import (
 )
 
 // receiptPage is the page after a checkout.
-func receiptPage() page {
+func receiptPage(tb testing.TB, pages *templates) page {
+	tb.Helper()
+	nav, err := pages.nav("/checkout")
+	if err != nil {
+		tb.Fatal(err)
+	}
 	o := orders.Order{
 		ID: "01a22e46-fe24-7e45-85e3-c99315ac4642", Number: "ORD-20261130-KQKXXC30B7", Currency: "USD",
 		PlacedAt: time.Date(2026, 11, 30, 21, 0, 0, 0, time.UTC), Status: orders.StatusCompleted,
@@ -24,7 +29,7 @@ func receiptPage() page {
 		},
 	}
 	return page{
-		Title: "Receipt", User: &auth.User{Username: "ada"}, Nav: shopNav("/checkout"), RequestID: "r1",
+		Title: "Receipt", User: &auth.User{Username: "ada"}, Nav: nav, RequestID: "r1",
 		Body: receiptBody{
 			Order: o, State: orderState(o.Status), Own: true, Total: 2655, Paid: o.Payments(),
 			Subtotal: o.Lines[0].Paid,
@@ -38,7 +43,7 @@ func TestPagesRenderedAtOnceAreApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := pages.bytes("receipt", receiptPage())
+	want, err := pages.bytes("receipt", receiptPage(t, pages))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +55,7 @@ func TestPagesRenderedAtOnceAreApart(t *testing.T) {
 		group.Go(func() {
 			for range 50 {
 				w := httptest.NewRecorder()
-				if err := pages.render(w, http.StatusOK, "receipt", receiptPage()); err != nil {
+				if err := pages.render(w, http.StatusOK, "receipt", receiptPage(t, pages)); err != nil {
 					t.Error(err)
 				}
 				if got := w.Body.String(); got != string(want) {
@@ -64,6 +69,30 @@ func TestPagesRenderedAtOnceAreApart(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestTheNavigationSaysWhereThePageIs: on each page, also when another was asked for before.
+func TestTheNavigationSaysWhereThePageIs(t *testing.T) {
+	pages, err := parseTemplates(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const here = ` aria-current="page"`
+	for _, path := range []string{"/", "/checkout", "/order-history", "/returns", "/returns/1", "/"} {
+		nav, err := pages.nav(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range customerLinks {
+			want := `<a href="` + l.Href + `"`
+			if l.at(path) {
+				want += here
+			}
+			if !strings.Contains(string(nav), want+">"+l.Name+"</a>") {
+				t.Errorf("%s does not say %s of %s:\n%s", path, want, l.Name, nav)
+			}
+		}
+	}
 }
 
 // nowhere is an answer that nobody reads.
@@ -80,10 +109,12 @@ func BenchmarkReceiptPage(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := receiptPage()
+	p := receiptPage(b, pages)
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Nav = shopNav("/checkout")
+		if p.Nav, err = pages.nav("/checkout"); err != nil {
+			b.Fatal(err)
+		}
 		if err := pages.render(nowhere{io.Discard, http.Header{}}, http.StatusOK, "receipt", p); err != nil {
 			b.Fatal(err)
 		}
