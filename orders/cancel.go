@@ -13,6 +13,20 @@ var errClosing = &Error{
 	Message: "the shop is closing down; try again in a minute",
 }
 
+// beginEnding is begin for a call by which somebody ends a charge for a reason.
+func (s *Service) beginEnding(call, reason string) error {
+	if err := checkText("reason", reason, 500); err != nil {
+		return err
+	}
+	if err := s.outside(call); err != nil {
+		return err
+	}
+	if !s.begin() {
+		return errClosing
+	}
+	return nil
+}
+
 // Cancel ends a queued order unpaid and puts its units back. An order that
 // may be paid is withdrawn at the provider first; when that gives no answer,
 // or the order is being charged at this moment, it is CodePaymentUncertain and
@@ -20,14 +34,8 @@ var errClosing = &Error{
 // completed and the answer is CodeTransition. On a service of With it is
 // payment.ErrInTransaction.
 func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason string) (Order, error) {
-	if err := checkText("reason", reason, 500); err != nil {
+	if err := s.beginEnding("cancel", reason); err != nil {
 		return Order{}, err
-	}
-	if err := s.outside("cancel"); err != nil {
-		return Order{}, err
-	}
-	if !s.begin() {
-		return Order{}, errClosing
 	}
 	defer s.running.Done()
 	st := s.stamp(ctx, by)

@@ -39,14 +39,8 @@ type Resolution struct {
 // On a service of With it is payment.ErrInTransaction.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
 	captured, reason := r.Captured, r.Reason
-	if err := checkText("reason", reason, 500); err != nil {
+	if err := s.beginEnding("resolve", reason); err != nil {
 		return Order{}, err
-	}
-	if err := s.outside("resolve"); err != nil {
-		return Order{}, err
-	}
-	if !s.begin() {
-		return Order{}, errClosing
 	}
 	defer s.running.Done()
 	st := s.stamp(ctx, by)
