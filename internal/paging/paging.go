@@ -23,6 +23,15 @@ func Cut[T any](all []T, number, size int) []T {
 	return all[from:min(from+size, len(all))]
 }
 
+// CutCounted is Cut that also counts the list, up to limit where that is above 0.
+func CutCounted[T any](all []T, number, size, limit int) ([]T, int) {
+	total := len(all)
+	if limit > 0 {
+		total = min(total, limit)
+	}
+	return Cut(all, number, size), total
+}
+
 // More cuts the entry too many from what was read for a page, size+1 entries at most, and
 // reports whether there was one.
 func More[T any](read []T, size int) ([]T, bool) {

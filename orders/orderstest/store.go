@@ -298,11 +298,8 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	slices.SortFunc(found, func(a, b orders.Order) int {
 		return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), cmp.Compare(b.ID, a.ID))
 	})
-	n := len(found)
-	if q.CountUpTo > 0 {
-		n = min(n, q.CountUpTo)
-	}
-	return paging.Cut(found, q.Page, q.PageSize), n, nil
+	page, total := paging.CutCounted(found, q.Page, q.PageSize, q.CountUpTo)
+	return page, total, nil
 }
 
 func matches(o orders.Order, q orders.Query) bool {

@@ -174,11 +174,8 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	slices.SortFunc(found, func(a, b returns.Return) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
-	n := len(found)
-	if q.CountUpTo > 0 {
-		n = min(n, q.CountUpTo)
-	}
-	return paging.Cut(found, q.Page, q.PageSize), n, nil
+	page, total := paging.CutCounted(found, q.Page, q.PageSize, q.CountUpTo)
+	return page, total, nil
 }
 
 func matches(r returns.Return, q returns.Query) bool {
