@@ -102,29 +102,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.mux.ServeHTTP(w, r)
 		return
 	}
-	probe := &statusOnly{header: http.Header{}}
-	a.mux.ServeHTTP(probe, r)
 	p := problem.Problem{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "There is nothing at " + r.URL.Path}
-	if probe.status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", probe.header.Get("Allow"))
+	if allowed := problem.Methods(a.mux, r); allowed != "" {
+		w.Header().Set("Allow", allowed)
 		p = problem.Problem{
-			Status:  probe.status,
+			Status:  http.StatusMethodNotAllowed,
 			Code:    "METHOD_NOT_ALLOWED",
-			Message: r.URL.Path + " takes " + probe.header.Get("Allow"),
+			Message: r.URL.Path + " takes " + allowed,
 		}
 	}
 	a.write(w, r, p.Status, failure(p))
 }
-
-// statusOnly learns what a handler would answer.
-type statusOnly struct {
-	header http.Header
-	status int
-}
-
-func (p *statusOnly) Header() http.Header         { return p.header }
-func (p *statusOnly) WriteHeader(status int)      { p.status = status }
-func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // handler answers with a status and a JSON document, or an error.
 type handler func(r *http.Request) (status int, body any, err error)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 // testCards are the numbers of https://docs.stripe.com/testing that do not
@@ -55,7 +56,7 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	if !ok {
 		return "", badCard("card_number", "A card number has 12 to 19 digits and nothing else but spaces and dashes")
 	}
-	if !luhn(digits) {
+	if !input.Luhn(digits) {
 		return "", badCard("card_number", "That is not a card number; one digit is wrong or missing. Please check it")
 	}
 	b, ok := brandOf(digits)
@@ -110,21 +111,6 @@ func cardDigits(s string) (string, bool) {
 		}
 	}
 	return string(digits), 12 <= len(digits) && len(digits) <= 19
-}
-
-// luhn reports whether the check digit is right (ISO/IEC 7812-1, annex B).
-func luhn(digits string) bool {
-	sum := 0
-	for i := range len(digits) {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }
 
 // brandOf tells the brand by the first digits, as the card networks publish

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/stripe/stripe-go/v85"
@@ -37,17 +36,7 @@ func (s *App) PageOrigin() string {
 
 // handlePageEvent has the page of an order looked up now. What the message says
 // changes nothing; one that contradicts what the shop knows is raised.
-func (s *App) handlePageEvent(ctx context.Context, e stripegateway.Event) (string, error) {
-	if e.OrderID == "" {
-		return hookUnknown, nil
-	}
-	o, err := s.Orders.Order(ctx, e.OrderID)
-	switch {
-	case errors.Is(err, orders.ErrNotFound):
-		return hookUnknown, nil
-	case err != nil:
-		return "", err
-	}
+func (s *App) handlePageEvent(ctx context.Context, o orders.Order, e stripegateway.Event) (string, error) {
 	paid := e.Status == string(stripe.CheckoutSessionStatusComplete)
 	wrong := ""
 	switch p := o.Payment; {

@@ -150,13 +150,29 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 	case stripegateway.EventRefund:
 		return s.handleRefundEvent(ctx, e)
 	case stripegateway.EventPaymentSettled:
-		return s.handlePaymentEvent(ctx, e)
+		return s.ofOrder(ctx, e, s.handlePaymentEvent)
 	case stripegateway.EventPage:
-		return s.handlePageEvent(ctx, e)
+		return s.ofOrder(ctx, e, s.handlePageEvent)
 	case stripegateway.EventDispute:
 		return s.handleDisputeEvent(ctx, e)
 	}
 	return hookIgnored, nil
+}
+
+// ofOrder has a message handled with the order that it names.
+func (s *App) ofOrder(ctx context.Context, e stripegateway.Event,
+	handle func(context.Context, orders.Order, stripegateway.Event) (string, error)) (string, error) {
+	if e.OrderID == "" {
+		return hookUnknown, nil
+	}
+	o, err := s.Orders.Order(ctx, e.OrderID)
+	switch {
+	case errors.Is(err, orders.ErrNotFound):
+		return hookUnknown, nil
+	case err != nil:
+		return "", err
+	}
+	return handle(ctx, o, e)
 }
 
 // handleRefundEvent looks a refund up. What that leads to is followed by its return
@@ -179,17 +195,7 @@ func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (str
 
 // handlePaymentEvent has an order that waits for its payment charged now, which looks
 // the payment up first.
-func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (string, error) {
-	if e.OrderID == "" {
-		return hookUnknown, nil
-	}
-	o, err := s.Orders.Order(ctx, e.OrderID)
-	switch {
-	case errors.Is(err, orders.ErrNotFound):
-		return hookUnknown, nil
-	case err != nil:
-		return "", err
-	}
+func (s *App) handlePaymentEvent(ctx context.Context, o orders.Order, e stripegateway.Event) (string, error) {
 	wrong := ""
 	switch p := o.Payment; {
 	case p.ID != e.PaymentID:

@@ -109,11 +109,16 @@ func (e *Endpoints) Order(ctx context.Context, by auth.User, id string) (orders.
 	if err := ReadOrder.Permit(by); err != nil {
 		return orders.Order{}, err
 	}
+	return e.order(ctx, id, func(o orders.Order) bool { return o.CustomerID == by.ID || by.IsStaff() })
+}
+
+// order returns an order that who asks may see; another does not exist for them.
+func (e *Endpoints) order(ctx context.Context, id string, visible func(orders.Order) bool) (orders.Order, error) {
 	o, err := e.d.Orders.Order(ctx, id)
 	if err != nil {
 		return orders.Order{}, err
 	}
-	if o.CustomerID != by.ID && !by.IsStaff() {
+	if !visible(o) {
 		return orders.Order{}, orders.ErrNotFound
 	}
 	return o, nil

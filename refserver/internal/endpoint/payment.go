@@ -30,15 +30,9 @@ func (e *Endpoints) CheckPayment(ctx context.Context, by auth.User, id string) (
 	if err := CheckPayment.Permit(by); err != nil {
 		return orders.Order{}, err
 	}
-	o, err := e.d.Orders.Order(ctx, id)
-	if err != nil {
-		return orders.Order{}, err
-	}
-	if o.CustomerID != by.ID {
-		return orders.Order{}, orders.ErrNotFound
-	}
-	if !o.Payment.OnPage() {
-		return o, nil
+	o, err := e.order(ctx, id, func(o orders.Order) bool { return o.CustomerID == by.ID })
+	if err != nil || !o.Payment.OnPage() {
+		return o, err
 	}
 	return e.d.Orders.CheckPayment(ctx, o.ID)
 }

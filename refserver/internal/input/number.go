@@ -28,3 +28,19 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 
 // String returns the number as it was written.
 func (n Number) String() string { return string(n) }
+
+// Luhn reports whether the last of the digits is the check digit that card numbers have
+// (ISO/IEC 7812-1, annex B). digits holds nothing but 0 to 9.
+func Luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}

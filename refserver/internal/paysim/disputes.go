@@ -326,10 +326,7 @@ func (st *state) viewDispute(d *dispute) disputeView {
 }
 
 func retrieveDispute(c *call) (operation, *apiError) {
-	if err := c.params.only("expand[]"); err != nil {
-		return nil, err
-	}
-	if _, err := c.params.expansions(); err != nil {
+	if _, err := c.params.onlyExpansions(); err != nil {
 		return nil, err
 	}
 	return func(t *tx) (func() any, *apiError) {

@@ -306,6 +306,14 @@ func (p params) expansions(known ...string) ([]string, *apiError) {
 	return p.lists["expand"], nil
 }
 
+// onlyExpansions is expansions for a call that takes no other parameter.
+func (p params) onlyExpansions(known ...string) ([]string, *apiError) {
+	if err := p.only("expand[]"); err != nil {
+		return nil, err
+	}
+	return p.expansions(known...)
+}
+
 // copyMap never is nil, since Stripe answers {} for no metadata.
 func copyMap(m map[string]string) map[string]string {
 	if m == nil {

@@ -167,10 +167,7 @@ func (t *tx) settleRefund(old *refund, status, reason string) *refund {
 }
 
 func retrieveRefund(c *call) (operation, *apiError) {
-	if err := c.params.only("expand[]"); err != nil {
-		return nil, err
-	}
-	expand, err := c.params.expansions("charge", "payment_intent")
+	expand, err := c.params.onlyExpansions("charge", "payment_intent")
 	if err != nil {
 		return nil, err
 	}

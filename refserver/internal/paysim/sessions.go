@@ -123,10 +123,7 @@ func (t *tx) findSession() (*session, *apiError) {
 }
 
 func retrieveSession(c *call) (operation, *apiError) {
-	if err := c.params.only("expand[]"); err != nil {
-		return nil, err
-	}
-	expand, err := c.params.expansions("line_items", "payment_intent")
+	expand, err := c.params.onlyExpansions("line_items", "payment_intent")
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +137,7 @@ func retrieveSession(c *call) (operation, *apiError) {
 }
 
 func expireSession(c *call) (operation, *apiError) {
-	if err := c.params.only("expand[]"); err != nil {
-		return nil, err
-	}
-	expand, err := c.params.expansions("line_items", "payment_intent")
+	expand, err := c.params.onlyExpansions("line_items", "payment_intent")
 	if err != nil {
 		return nil, err
 	}

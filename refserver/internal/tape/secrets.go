@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 // secretFields are the names of fields whose values are secret, in forms and in JSON.
@@ -83,26 +85,11 @@ func (v *vaultOfAnswers) json(text string) (kept, left string) {
 func (v *vault) text(s string) string {
 	return cardNumber.ReplaceAllStringFunc(s, func(number string) string {
 		digits := strings.NewReplacer(" ", "", "-", "").Replace(number)
-		if slices.Contains(testCards, digits) || !luhn(digits) {
+		if slices.Contains(testCards, digits) || !input.Luhn(digits) {
 			return number
 		}
 		return v.name("secret", number)
 	})
-}
-
-// luhn reports whether the last digit of a number is the one that cards have.
-func luhn(digits string) bool {
-	sum := 0
-	for i := range len(digits) {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }
 
 // body returns what is kept of a body; left says why nothing is.

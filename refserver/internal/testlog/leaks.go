@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 const (
@@ -102,12 +104,15 @@ func leak(line string, secrets map[string]bool) string {
 		if part(line, at[0]-1) || part(line, at[1]) {
 			continue // of a longer word, such as an id
 		}
-		if luhn(line[at[0]:at[1]]) {
+		if input.Luhn(separators.Replace(line[at[0]:at[1]])) {
 			return "the number of a card"
 		}
 	}
 	return ""
 }
+
+// separators stand between the digits of a card as people write them.
+var separators = strings.NewReplacer(" ", "", "-", "")
 
 // part tells whether a letter or digit is at i.
 func part(s string, i int) bool {
@@ -116,21 +121,4 @@ func part(s string, i int) bool {
 	}
 	c := s[i] | 0x20
 	return '0' <= s[i] && s[i] <= '9' || 'a' <= c && c <= 'z' || s[i] == '-' || s[i] == '_' || s[i] == '.'
-}
-
-func luhn(s string) bool {
-	sum, double := 0, false
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == ' ' || s[i] == '-' {
-			continue
-		}
-		n := int(s[i] - '0')
-		if double {
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum, double = sum+n, !double
-	}
-	return sum%10 == 0
 }

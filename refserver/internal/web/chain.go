@@ -94,26 +94,15 @@ func (s *server) missing(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		probe := &statusOnly{header: http.Header{}}
-		mux.ServeHTTP(probe, r)
 		p := notFound
-		if probe.status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", probe.header.Get("Allow"))
-			p.Status, p.Message = probe.status, "This address takes "+probe.header.Get("Allow")+", not "+r.Method+"."
+		if allowed := problem.Methods(mux, r); allowed != "" {
+			w.Header().Set("Allow", allowed)
+			p.Status = http.StatusMethodNotAllowed
+			p.Message = "This address takes " + allowed + ", not " + r.Method + "."
 		}
 		s.failWith(w, r, p)
 	})
 }
-
-// statusOnly learns what a handler would answer.
-type statusOnly struct {
-	header http.Header
-	status int
-}
-
-func (p *statusOnly) Header() http.Header         { return p.header }
-func (p *statusOnly) WriteHeader(status int)      { p.status = status }
-func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 func (s *server) static() http.Handler {
 	root, err := fs.Sub(files, "static")
