@@ -1,4 +1,7 @@
 package audit
 
 // Waiting returns how many calls of Append wait for the one that is being carried out.
-func (l *Log) Waiting() (calls int, working bool) { return l.appends.Waiting() }
+func (l *Log) Waiting() int {
+	calls, _ := l.appends.Waiting()
+	return calls
+}
