@@ -117,13 +117,16 @@ func TestTheDatabaseRefusesToChangeOrRemoveEntries(t *testing.T) {
 			"UPDATE rk_audit_entries SET actor_name = 'somebody else' WHERE seq = 2",
 			"DELETE FROM rk_audit_entries WHERE seq = 3",
 			"DELETE FROM rk_audit_head",
+			"UPDATE rk_audit_head SET seq = 2",
+			"UPDATE rk_audit_head SET day = '', seq = 99",
 		}
 		if dialect(db) == "postgres" {
-			statements = append(statements, "TRUNCATE rk_audit_entries")
+			statements = append(statements, "TRUNCATE rk_audit_entries", "TRUNCATE rk_audit_head")
 		} else {
 			statements = append(statements,
 				"INSERT OR REPLACE INTO rk_audit_entries SELECT * FROM rk_audit_entries WHERE seq = 2",
-				"UPDATE OR REPLACE rk_audit_entries SET seq = 3 WHERE seq = 2")
+				"UPDATE OR REPLACE rk_audit_entries SET seq = 3 WHERE seq = 2",
+				"INSERT OR REPLACE INTO rk_audit_head VALUES (1, '', 0, '')")
 		}
 		for _, statement := range statements {
 			if err := exec(t.Context(), db, statement); err == nil || !strings.Contains(err.Error(), "append-only") {

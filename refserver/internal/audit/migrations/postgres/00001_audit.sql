@@ -41,3 +41,9 @@ CREATE TRIGGER rk_audit_entries_no_truncate BEFORE TRUNCATE ON rk_audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION rk_audit_is_append_only();
 CREATE TRIGGER rk_audit_head_stays BEFORE DELETE ON rk_audit_head
     FOR EACH ROW EXECUTE FUNCTION rk_audit_is_append_only();
+CREATE TRIGGER rk_audit_head_no_truncate BEFORE TRUNCATE ON rk_audit_head
+    FOR EACH STATEMENT EXECUTE FUNCTION rk_audit_is_append_only();
+-- The newest entry is followed by newer ones alone, or the end of the chain could be cut off unseen.
+CREATE TRIGGER rk_audit_head_goes_on BEFORE UPDATE ON rk_audit_head
+    FOR EACH ROW WHEN (NEW.day < OLD.day OR NEW.day = OLD.day AND NEW.seq <= OLD.seq)
+    EXECUTE FUNCTION rk_audit_is_append_only();

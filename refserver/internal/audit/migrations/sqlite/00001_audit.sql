@@ -49,3 +49,14 @@ CREATE TRIGGER rk_audit_head_stays BEFORE DELETE ON rk_audit_head
 BEGIN
     SELECT RAISE(ABORT, 'the audit is append-only');
 END;
+-- The newest entry is followed by newer ones alone, or the end of the chain could be cut off unseen.
+CREATE TRIGGER rk_audit_head_goes_on BEFORE UPDATE ON rk_audit_head
+    WHEN NEW.day < OLD.day OR NEW.day = OLD.day AND NEW.seq <= OLD.seq
+BEGIN
+    SELECT RAISE(ABORT, 'the audit is append-only');
+END;
+CREATE TRIGGER rk_audit_head_not_replaced BEFORE INSERT ON rk_audit_head
+    WHEN EXISTS (SELECT 1 FROM rk_audit_head WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit is append-only');
+END;
