@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/csvcell"
 	"github.com/returnkit/returnkit/orders/money"
 )
 
@@ -46,7 +47,7 @@ func (o comparisonCSV) write(c Match) error {
 		c.ProviderID, c.ProviderStatus, decimal(c.ProviderAmount, c.ProviderCurrency), string(c.ProviderCurrency),
 	}
 	for i := range row {
-		row[i] = harmless(row[i])
+		row[i] = csvcell.Harmless(row[i])
 	}
 	return o.w.Write(row)
 }
@@ -69,16 +70,4 @@ func decimal(minor int64, c money.Currency) string {
 		return strconv.FormatInt(minor, 10) + " minor units"
 	}
 	return money.New(minor, c).Decimal()
-}
-
-// harmless keeps a spreadsheet from reading a cell as a formula.
-func harmless(cell string) string {
-	if cell == "" {
-		return cell
-	}
-	switch cell[0] {
-	case '=', '+', '-', '@', '\t', '\r', '\n':
-		return "'" + cell
-	}
-	return cell
 }

@@ -10,9 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/csvcell"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
@@ -160,10 +160,7 @@ func text(rows [][]string) ([]byte, error) {
 	w := csv.NewWriter(&out)
 	for _, row := range rows {
 		for i, cell := range row {
-			// A spreadsheet would run these.
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				row[i] = "'" + cell
-			}
+			row[i] = csvcell.Harmless(cell)
 		}
 		if err := w.Write(row); err != nil {
 			return nil, err
