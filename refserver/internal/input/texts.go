@@ -40,7 +40,7 @@ var texts = map[string]text{
 	},
 	"received":           {label: "Quantity", allowed: "a whole number from 0 on"},
 	"result":             {label: "Result", prompt: "Choose the result of the inspection."},
-	"role":               {label: "Role", allowed: "customer or admin"},
+	"role":               {label: "Role", allowed: "customer, support, warehouse, finance, admin or auditor"},
 	"rules":              {label: "Rules", prompt: "Choose the rules to override."},
 	"action":             {allowed: "one of enable, disable, rollout"},
 	"email":              {label: "Email", allowed: "an address such as name@example.com"},

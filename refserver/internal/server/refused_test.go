@@ -22,7 +22,8 @@ func TestARefusedFormReadsNoPageThatDoesSomething(t *testing.T) {
 	b := open(t)
 	admin, who := b.signIn(), b.customer("ada")
 	wrong := url.Values{"user_id": {who.ID}, "role": {"king"}}
-	admin.fromPage("/admin/users", "/admin/users", wrong).want(t, http.StatusBadRequest, "<title>Error: Users")
+	admin.fromPage("/admin/users", "/admin/users", wrong).
+		want(t, http.StatusBadRequest, "<title>Error: Users", auth.RoleNames())
 	for _, page := range []string{
 		"/admin/reconciliation.csv?from=2026-01-01&to=2026-01-02", "/admin/operations/none/file",
 		"/admin/dashboard/stream", "/notifications/stream", "/admin/metrics", "/orders/none/payment", "/api/products",
