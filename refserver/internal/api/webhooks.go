@@ -104,7 +104,13 @@ func (a *API) changeWebhook(r *http.Request) (int, any, error) {
 }
 
 func (a *API) rotateWebhook(r *http.Request) (int, any, error) {
-	w, secret, err := a.Endpoints.RotateWebhook(r.Context(), user(r), r.PathValue("id"))
+	var p endpoint.RotateParams
+	if r.ContentLength != 0 {
+		if err := input.JSON(r, &p); err != nil {
+			return 0, nil, err
+		}
+	}
+	w, secret, err := a.Endpoints.RotateWebhook(r.Context(), user(r), r.PathValue("id"), p)
 	return http.StatusOK, map[string]any{
 		"success": true, "webhook": a.webhookOf(endpoint.WebhookView{Endpoint: w}), "secret": secret,
 		"message": "Keep this secret: it is not shown again. The one before signs too for 24 hours.",

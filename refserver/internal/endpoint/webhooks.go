@@ -135,12 +135,19 @@ func (e *Endpoints) ChangeWebhook(
 	return w, webhookProblem(err)
 }
 
+// RotateParams asks for a new secret.
+type RotateParams struct {
+	EndOld bool `json:"end_old"` // although the one before the last signs still
+}
+
 // RotateWebhook gives a webhook a new secret and returns it.
-func (e *Endpoints) RotateWebhook(ctx context.Context, by auth.User, id string) (webhook.Endpoint, string, error) {
+func (e *Endpoints) RotateWebhook(
+	ctx context.Context, by auth.User, id string, p RotateParams,
+) (webhook.Endpoint, string, error) {
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return webhook.Endpoint{}, "", err
 	}
-	w, secret, err := e.d.Webhooks.Rotate(ctx, id)
+	w, secret, err := e.d.Webhooks.Rotate(ctx, id, p.EndOld)
 	if err != nil {
 		return webhook.Endpoint{}, "", webhookProblem(err)
 	}
@@ -218,6 +225,9 @@ func webhookProblem(err error) error {
 	switch {
 	case errors.As(err, &invalid):
 		return problem.Invalid(invalid.Field, invalid.Message)
+	case errors.Is(err, webhook.ErrTwoSecrets):
+		return problem.New(http.StatusConflict, "TWO_SECRETS", "The secret was changed within the last 24 hours, and "+
+			"the one before signs still. Another one would end it at once: say so, if the receiver no longer needs it.")
 	case errors.Is(err, webhook.ErrNotFound):
 		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such webhook, or nothing to send again.")
 	}

@@ -160,6 +160,9 @@ func TestWebhooksAreManagedByAdminsWhoEnteredTheirPassword(t *testing.T) {
 	admin.get(one).want(t, 200, `"events":["order.completed","refund.failed"]`)
 	admin.json(one, `{"url":"https://example.com/y","events":["order.queued"]}`).want(t, 200, "https://example.com/y")
 	admin.json(one+"/rotate", "").want(t, 200, "whsec_", "24 hours")
+	// A second click, or a second person, takes nothing away from the receiver.
+	admin.json(one+"/rotate", "").want(t, 409, `"code":"TWO_SECRETS"`, "within the last 24 hours")
+	admin.json(one+"/rotate", `{"end_old":true}`).want(t, 200, "whsec_")
 	admin.get("/admin/webhooks/"+id[1]).want(t, 200, "signs too until")
 	admin.json(one+"/ping", "").want(t, 200)
 	admin.get(one+"/deliveries").want(t, 200, "webhook.ping", `"state":"waiting"`)

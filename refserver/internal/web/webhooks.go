@@ -204,7 +204,11 @@ func (s *server) changeWebhook(w http.ResponseWriter, r *http.Request) error {
 
 // rotateWebhook shows the new secret, once.
 func (s *server) rotateWebhook(w http.ResponseWriter, r *http.Request) error {
-	one, secret, err := s.Endpoints.RotateWebhook(r.Context(), user(r), r.PathValue("id"))
+	var p endpoint.RotateParams
+	if err := readForm(r, &p); err != nil {
+		return err
+	}
+	one, secret, err := s.Endpoints.RotateWebhook(r.Context(), user(r), r.PathValue("id"), p)
 	if err != nil {
 		return err
 	}

@@ -202,6 +202,8 @@ func unwrapped(err error) error {
 		return invalid
 	case errors.Is(err, ErrNotFound):
 		return ErrNotFound
+	case errors.Is(err, ErrTwoSecrets):
+		return ErrTwoSecrets
 	}
 	return err
 }
@@ -268,10 +270,15 @@ func (s *Service) Enable(ctx context.Context, id string) (Endpoint, error) {
 }
 
 // Rotate gives an endpoint a new secret, which is returned to be shown once. The one before
-// signs too for OldSecretSigns.
-func (s *Service) Rotate(ctx context.Context, id string) (Endpoint, string, error) {
+// signs too for OldSecretSigns. While the secret before that one signs still, only a rotation that
+// ends it is carried out, and any other is ErrTwoSecrets: a second click or a second person would
+// take the secret away that the receiver has.
+func (s *Service) Rotate(ctx context.Context, id string, endOld bool) (Endpoint, string, error) {
 	key := newKey()
 	e, err := s.change(ctx, "rotate secret", id, func(r *endpointRow) error {
+		if !endOld && r.OldUntil.Time().After(s.cfg.Now()) {
+			return ErrTwoSecrets
+		}
 		r.OldSecret, r.OldUntil = r.Secret, sqldb.At(s.cfg.Now().Add(OldSecretSigns))
 		r.Secret = s.keys.Seal(r.ID, key)
 		return nil

@@ -37,6 +37,9 @@ const (
 	keepEnded   = 30 * 24 * time.Hour
 )
 
+// ErrTwoSecrets is returned where a new secret would end one that still signs.
+var ErrTwoSecrets = errors.New("webhook: the secret before the last signs still")
+
 // ErrNotFound is returned for an endpoint or a delivery that does not exist.
 var ErrNotFound = errors.New("webhook: not found")
 

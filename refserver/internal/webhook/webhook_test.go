@@ -47,7 +47,7 @@ func TestBothSecretsSignForADay(t *testing.T) {
 	each(t, func(t *testing.T, s *shop) {
 		r := receive(t, nil)
 		w, old := s.add(r.URL)
-		_, fresh, err := s.hooks.Rotate(t.Context(), w.ID)
+		_, fresh, err := s.hooks.Rotate(t.Context(), w.ID, false)
 		if err != nil || fresh == old {
 			t.Fatal(err)
 		}
