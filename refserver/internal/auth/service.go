@@ -13,6 +13,8 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 )
 
 // Config says what a Service stands on. Store and Secret are required.
@@ -98,12 +100,7 @@ func New(c Config) (*Service, error) {
 	if c.RegistrationsPerHour == 0 {
 		c.RegistrationsPerHour = registrationsPerHour
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	if c.Record == nil {
 		c.Record = func(context.Context, bun.IDB, Change) error { return nil }
 	}

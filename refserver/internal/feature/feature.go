@@ -20,6 +20,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 )
 
 //go:embed migrations
@@ -73,12 +74,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.DB == nil {
 		return nil, errors.New("feature: Config.DB is required")
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	s := &Service{cfg: c, wake: make(chan struct{}, 1)}
 	return s, s.read(ctx)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -95,12 +96,7 @@ func New(c Config) (*Queue, error) {
 	case c.User == nil:
 		return nil, errors.New("mailing: Config.User is required")
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	if c.Retry.Initial == 0 {
 		c.Retry = resilience.Backoff{Initial: 30 * time.Second, Max: time.Hour, Jitter: resilience.Spread(20)}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -90,12 +91,7 @@ func New(c Config) (*Service, error) {
 	if c.Low == nil {
 		c.Low = func(int) {}
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	return &Service{
 		cfg: c, hub: newHub(c.DB, c.Now), retry: resilience.Backoff{Initial: 2 * time.Second, Max: 10 * time.Minute},
 	}, nil

@@ -21,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/refserver/internal/seal"
 	"github.com/returnkit/returnkit/returns/budget"
@@ -104,12 +105,7 @@ func New(c Config) (*Service, error) {
 	if c.Zone == nil {
 		c.Zone = time.UTC
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	tokens, err := seal.New(c.Secret, "partner feed token")
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ import (
 	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 )
 
 //go:embed migrations
@@ -138,12 +139,7 @@ func New(c Config) (*Service, error) {
 	if c.DB == nil {
 		return nil, errors.New("progress: Config.DB is required")
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	return &Service{c}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/defaults"
 	"github.com/returnkit/returnkit/refserver/internal/outbound"
 	"github.com/returnkit/returnkit/refserver/internal/seal"
 	"github.com/returnkit/returnkit/resilience"
@@ -86,12 +87,7 @@ func New(c Config) (*Service, error) {
 	case len(c.Secret) == 0:
 		return nil, errors.New("webhook: Config.Secret is required")
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	defaults.ClockAndLog(&c.Now, &c.Log)
 	if c.Retry.Initial == 0 {
 		c.Retry = resilience.Backoff{Initial: 5 * time.Second, Max: 6 * time.Hour, Jitter: resilience.Spread(20)}
 	}
