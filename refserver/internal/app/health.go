@@ -180,22 +180,37 @@ func (s *App) checkDisk(context.Context) error {
 // cgroup is where a container's limits are.
 const cgroup = "/sys/fs/cgroup"
 
+// memoryFiles are the files of a control group that tell its limit, its use, and the line of its statistics
+// that tells what the system keeps of files.
+type memoryFiles struct{ limit, used, stat, files string }
+
+// Version 2 of control groups, and version 1.
+var memoryVersions = []memoryFiles{
+	{"memory.max", "memory.current", "memory.stat", "inactive_file "},
+	{
+		"memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat",
+		"total_inactive_file ",
+	},
+}
+
 // checkMemory watches the memory of the container, where it has a limit: a
 // process that reaches it is killed.
 func checkMemory(dir string) error {
-	limit, ok := readCount(filepath.Join(dir, "memory.max"))
-	if !ok || limit == 0 {
-		return nil // no limit, or not in a container
-	}
-	used, ok := readCount(filepath.Join(dir, "memory.current"))
-	if !ok {
-		return nil
-	}
-	// The system gives back what it keeps of files that nobody reads.
-	used -= min(used, inactiveFile(filepath.Join(dir, "memory.stat")))
-	if used > limit-limit/20 {
-		return &observability.HealthError{Reason: "low on memory", Degraded: true,
-			Err: fmt.Errorf("%d MiB of %d are in use", used>>20, limit>>20)}
+	for _, v := range memoryVersions {
+		limit, ok := readCount(filepath.Join(dir, v.limit))
+		if !ok || limit == 0 {
+			continue // no limit, or not in a container
+		}
+		used, ok := readCount(filepath.Join(dir, v.used))
+		if !ok {
+			continue
+		}
+		// The system gives back what it keeps of files that nobody reads.
+		used -= min(used, inactiveFile(filepath.Join(dir, v.stat), v.files))
+		if used > limit-limit/20 {
+			return &observability.HealthError{Reason: "low on memory", Degraded: true,
+				Err: fmt.Errorf("%d MiB of %d are in use", used>>20, limit>>20)}
+		}
 	}
 	return nil
 }
@@ -209,13 +224,13 @@ func readCount(file string) (uint64, bool) {
 	return n, err == nil
 }
 
-func inactiveFile(file string) uint64 {
+func inactiveFile(file, name string) uint64 {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
 	for line := range bytes.Lines(raw) {
-		if value, ok := bytes.CutPrefix(line, []byte("inactive_file ")); ok {
+		if value, ok := bytes.CutPrefix(line, []byte(name)); ok {
 			n, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 10, 64)
 			if err != nil {
 				return 0

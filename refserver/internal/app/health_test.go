@@ -123,9 +123,22 @@ func TestMemoryIsWatchedWhereItHasALimit(t *testing.T) {
 			"memory.max": "1000\n", "memory.current": "990\n", "memory.stat": "anon 1\ninactive_file 500\n",
 		}, "up"},
 		"a file of no number": {map[string]string{"memory.max": "1000\n", "memory.current": "x\n"}, "up"},
+		"no limit, version 1": {map[string]string{
+			"memory/memory.limit_in_bytes": "9223372036854771712\n", "memory/memory.usage_in_bytes": "999\n",
+		}, "up"},
+		"none left, version 1": {map[string]string{
+			"memory/memory.limit_in_bytes": "1000\n", "memory/memory.usage_in_bytes": "960\n",
+		}, "degraded: low on memory"},
+		"what can be given, version 1": {map[string]string{
+			"memory/memory.limit_in_bytes": "1000\n", "memory/memory.usage_in_bytes": "990\n",
+			"memory/memory.stat": "inactive_file 1\ntotal_inactive_file 500\n",
+		}, "up"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			if err := os.Mkdir(filepath.Join(dir, "memory"), 0o700); err != nil {
+				t.Fatal(err)
+			}
 			for file, text := range tc.files {
 				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
