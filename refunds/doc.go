@@ -117,7 +117,9 @@
 // A refund that the provider took back becomes reversed: its amount is free, and the next
 // refund of the same reference is opened at once. That one reserves the amount and waits
 // ([AwaitingMethod]) until [Service.Refund] is called for the reference again, with any
-// method; store credit always works.
+// method; store credit always works. Where others gave back so much meanwhile that the
+// payment lacks some of it, it reserves what is left: ask with Request.LessOutside to end
+// it with that.
 //
 // While a bank disputes a payment, [Service.Hold] keeps its money from going back a
 // second time, by any method. Refunds are opened, reserve their amount, and stand in
@@ -132,7 +134,8 @@
 // refund of the payment (Quote.Carried). Once no more of the order can be refunded, PayCarried
 // makes store credit of it: a refund of its own on the payment, by which it is carried
 // no more. returns.Service.Over knows when that is. So it is with what a refund was paid
-// less because others had given it back, once theirs comes back (Quote.Rest).
+// less because others had given it back, once theirs comes back (Quote.Rest). PayRest pays
+// such a rest before the end, when staff say so.
 //
 // # Money that others gave back
 //
