@@ -119,7 +119,8 @@ func (s *Service) RecordDelivery(ctx context.Context, id string, by event.Actor,
 	})
 }
 
-// checkTexts reports a text in the values that is none, by its field.
+// checkTexts returns CodeInvalid, with the field, if a text in the values is not valid UTF-8
+// or contains a NUL.
 func checkTexts(values ...any) error {
 	if field := event.BadText(values...); field != "" {
 		return &Error{Code: CodeInvalid, Field: field, Message: purchase.CheckText("\x00", 1)}

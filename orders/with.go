@@ -25,7 +25,7 @@ import (
 // ChargeDue, Cancel, Resolve and Run, which call the provider, return
 // payment.ErrInTransaction.
 //
-// The observer hears of none of it, as the commit is the caller's. The returned
+// The observer is not called, since the commit is the caller's. The returned
 // service is for the one transaction, and is not closed.
 func (s *Service) With(store Store) *Service {
 	c := s.cfg

@@ -76,12 +76,12 @@ type Config struct {
 	// provider may take a refund back. Defaults 6 h and 31 days.
 	SweepEvery  time.Duration
 	SweepWindow time.Duration
-	// Worked hears of each job of Run that has ended, from several goroutines.
+	// Worked is called after each job of Run, from several goroutines.
 	// Default: nobody.
 	Worked func(context.Context, resilience.WorkerRun)
-	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
+	// Parallel is how many refunds one ResumeDue executes at a time. Default 8.
 	Parallel int
-	// Observer hears what happens. Default: nobody.
+	// Observer is called after each change is committed. Default: none.
 	Observer Observer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time

@@ -43,7 +43,7 @@ type Config struct {
 	Observer Observer         // nil: none
 }
 
-// Observer hears of facts after they are committed, in the context of the
+// Observer is called with facts after they are committed, in the context of the
 // request that made them. Its methods return fast.
 type Observer interface {
 	Created(ctx context.Context, r Return)

@@ -405,7 +405,8 @@ func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 	return &Error{Code: CodeInvalid, Field: "task", Message: fmt.Sprintf("The case has no open task %d.", id)}
 }
 
-// checkTexts reports a text in the values that is none, by its field.
+// checkTexts returns CodeInvalid, with the field, if a text in the values is not valid UTF-8
+// or contains a NUL.
 func checkTexts(values ...any) error {
 	if field := event.BadText(values...); field != "" {
 		return &Error{Code: CodeInvalid, Field: field, Message: purchase.CheckText("\x00", 1)}

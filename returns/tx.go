@@ -16,7 +16,7 @@ import (
 // CreateParams.Purchase carries the order and CreateParams.Estimate is refused.
 // Changes of a case that need no neighbor, such as Authorize, work as well. What
 // looks a refund up, pays one or restocks returns payment.ErrInTransaction and
-// changes nothing. The Observer hears nothing: the transaction may yet roll back.
+// changes nothing. The Observer is not called: the transaction may still roll back.
 //
 // Photos are stored as they are outside, before the return is, and stay where the
 // transaction rolls back. Their store must not wait for the caller's transaction.

@@ -84,8 +84,8 @@ type SMTP struct {
 	tls     *tls.Config // of a server that speaks TLS from the first byte; nil for others
 }
 
-// sendTimeout is how long a mail server may take, and maxAnswers how many bytes it may say in all:
-// several times what a server does, its certificates included. An answer of many lines is read in
+// sendTimeout is how long a mail server may take, and maxAnswers how many bytes it may send in all:
+// several times what servers send, certificates included. An answer of many lines is read in
 // time that grows with the square of its length.
 const (
 	sendTimeout = 20 * time.Second
@@ -126,7 +126,7 @@ func NewSMTP(address, from string) (*SMTP, error) {
 	return s, nil
 }
 
-// dial connects to the mail server, and hears no more of it than maxAnswers.
+// dial connects to the mail server. The connection reads at most maxAnswers bytes.
 func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
