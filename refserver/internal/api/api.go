@@ -99,6 +99,10 @@ func (a *API) Route(r *http.Request) string { return a.route(r) }
 // address does not take a 405, both as JSON.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, pattern := a.mux.Handler(r); pattern != "" {
+		if err := input.Plain(r); err != nil {
+			a.fail(w, r, err)
+			return
+		}
 		a.mux.ServeHTTP(w, r)
 		return
 	}

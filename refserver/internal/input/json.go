@@ -66,6 +66,16 @@ func IsJSON(r *http.Request) error {
 	return nil
 }
 
+// Plain refuses a body that was compressed: it would be read as it is.
+func Plain(r *http.Request) error {
+	encoding := r.Header.Get("Content-Encoding")
+	if r.ContentLength == 0 || encoding == "" || strings.EqualFold(encoding, "identity") {
+		return nil
+	}
+	return problem.New(http.StatusUnsupportedMediaType, "MEDIA_TYPE",
+		"The body is encoded as "+Clip(encoding)+"; send it as it is, without Content-Encoding")
+}
+
 // Object is JSON for a body that was read.
 func Object(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 {

@@ -91,6 +91,7 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 		}
 
 		send("text/plain", "x").want(t, 415, `"code":"MEDIA_TYPE"`)
+		send("text/csv", "\x1f\x8b", "Content-Encoding", "gzip").want(t, 415, `"code":"MEDIA_TYPE"`, "encoded as gzip")
 		send("application/json", "[{").want(t, 400, "The feed cannot be taken in: the JSON ends too early.")
 		send("text/csv", strings.Repeat("x", 10<<20+1)).want(t, 413, `"code":"TOO_LARGE"`)
 		send(
