@@ -19,23 +19,6 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// read loads the one refund that where selects.
-func (s *Store) read(
-	ctx context.Context, what, id string, where func(*bun.SelectQuery) *bun.SelectQuery,
-) (refunds.Refund, error) {
-	if !storable(id) {
-		return refunds.Refund{}, notFound(what, id)
-	}
-	r, err := oneRefund(ctx, s.db.Read(), where(s.db.Read().NewSelect()).Limit(1))
-	if err != nil {
-		return refunds.Refund{}, fmt.Errorf("refundsdb: %s %s: %w", what, id, err)
-	}
-	if r == nil {
-		return refunds.Refund{}, notFound(what, id)
-	}
-	return *r, nil
-}
-
 // Refund implements refunds.Store.
 func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
 	if !storable(id) {

@@ -2,7 +2,6 @@ package refundsdb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,23 +65,6 @@ func refusal(err error) error {
 			Message: "the payment can't give back that much", Err: err}
 	}
 	return err
-}
-
-// oneRefund loads the refund that q selects with its attempts; nil for none.
-func oneRefund(ctx context.Context, db bun.IDB, q *bun.SelectQuery) (*refunds.Refund, error) {
-	var row refundRow
-	err := q.Model(&row).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	all, err := withAttempts(ctx, db, []refundRow{row})
-	if err != nil {
-		return nil, err
-	}
-	return &all[0], nil
 }
 
 // withAttempts turns rows into refunds with one more statement.
