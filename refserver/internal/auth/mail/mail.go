@@ -108,7 +108,6 @@ func NewSMTP(address, from string) (*SMTP, error) {
 		s.options = append(s.options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
 			gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
 	}
-	s.options = append(s.options, gomail.WithDialContextFunc(s.dial))
 	port := u.Port()
 	if u.Scheme == "smtps" {
 		s.tls = &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
@@ -181,7 +180,20 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if m.Optional {
 		msg.SetGenHeader(gomail.HeaderListUnsubscribe, "<"+m.Unsubscribe+">")
 	}
-	client, err := gomail.NewClient(s.host, s.options...)
+	// The client leaves the connection open where its first answers are not understood.
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close() // again, where the client has closed it
+		}
+	}()
+	dial := func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		if c, err = s.dial(ctx, network, address); err == nil {
+			conn = c
+		}
+		return c, err
+	}
+	client, err := gomail.NewClient(s.host, append(slices.Clip(s.options), gomail.WithDialContextFunc(dial))...)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
