@@ -69,6 +69,9 @@ func (o *openConns) handler(next http.Handler) http.Handler {
 			if r.Body == nil || r.Body == http.NoBody {
 				o.set(c, false)
 			} else {
+				// A copy: the server goes by the body of its own request where one is too large to be
+				// read to its end, and the client would see a reset in place of the 413.
+				r = r.WithContext(r.Context())
 				r.Body = &arrivingBody{ReadCloser: r.Body, arrived: func() { o.set(c, false) }}
 			}
 		}
