@@ -23,9 +23,9 @@ func TestALostSecondFactorIsRemovedByACommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	insert := "INSERT INTO rk_auth_users (id, username, username_key, email, password_hash, role, super, " +
-		"created_at, updated_at, factor_secret, factor_on, factor_step) VALUES ('1', 'Root', 'root', " +
-		"'root@example.com', '', 'admin', true, 0, 0, 'of another key', true, 5)"
+	insert := "INSERT INTO rk_auth_users (id, username, username_key, email, password_hash, role, role_by, " +
+		"super, generation, created_at, updated_at, factor_secret, factor_on, factor_step) VALUES ('1', 'Root', " +
+		"'root', 'root@example.com', '', 'admin', '', true, 0, 0, 0, 'of another key', true, 5)"
 	if _, err := db.ExecContext(t.Context(), insert); err != nil {
 		t.Fatal(err)
 	}

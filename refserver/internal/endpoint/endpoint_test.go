@@ -93,7 +93,7 @@ func TestWhatIsCreatedOrMovesMoneyIsCarriedOutOncePerKey(t *testing.T) {
 		endpoint.Checkout, endpoint.CreateProduct, endpoint.CreateFlashSale, endpoint.RequestReturn,
 		endpoint.FileReturn,
 		endpoint.ProvideInfo, endpoint.RefundReturn, endpoint.ResolveRefund, endpoint.ReleaseRefund,
-		endpoint.ResolveOrder,
+		endpoint.ResolveOrder, endpoint.PayRest,
 	} {
 		if !a.Once {
 			t.Errorf("%s is not", a.Name)

@@ -60,6 +60,9 @@ func (e *Endpoints) SetFeature(
 	if err := input.Check(p); err != nil {
 		return feature.Switch{}, err
 	}
+	if _, ok := feature.Define(name); !ok {
+		return feature.Switch{}, featureError(feature.ErrUnknown)
+	}
 	users, err := e.userIDs(ctx, p.Users)
 	if err != nil {
 		return feature.Switch{}, err

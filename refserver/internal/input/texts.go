@@ -13,6 +13,7 @@ type text struct {
 // of a field that shares its name with another.
 var texts = map[string]text{
 	"accepted":         {label: "Quantity", allowed: "a whole number from 0 on"},
+	"amount":           {label: "Amount", allowed: "an amount such as 12.34"},
 	"approve":          {allowed: "true or false", prompt: "Choose whether to approve or to reject."},
 	"cap":              {label: "Units in all", allowed: "a whole number of units, or empty for no cap"},
 	"cap_per_customer": {label: "Units per customer", allowed: "a whole number of units, or empty for no cap"},

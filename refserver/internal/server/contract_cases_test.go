@@ -116,7 +116,9 @@ func restOf500(s *contractShop) subject {
 	if !s.Features.On(feature.StoreCredit, s.me().ID) { // another request has turned it off
 		s.people["admin"].turn(feature.StoreCredit, "enable")
 	}
-	o, _ := s.owedRest(s.me(), 500)
+	s.count++
+	who := s.customer(fmt.Sprintf("owed_%d", s.count)) // with a cart that nobody has filled
+	o, _ := s.owedRest(who, 500)
 	return subject{path: []string{"id", o.ID}}
 }
 
@@ -282,8 +284,9 @@ func flashSale(s *contractShop) subject {
 
 func aProduct(*contractShop) subject { return subject{path: []string{"id", "5"}} }
 
-func aSwitch(*contractShop) subject {
-	return subject{path: []string{"name", "store_credit"}, customer: "u1"}
+func aSwitch(s *contractShop) subject {
+	s.t.Helper()
+	return subject{path: []string{"name", "store_credit"}, customer: s.me().ID}
 }
 
 // ada is an account to sign in with.

@@ -123,7 +123,14 @@ var requests = map[string][]request{
 		{name: "400", about: at(authorize, receive, inspect), body: form("method", "x"), status: http.StatusBadRequest},
 	},
 
-	"payRest":          {twice("payRest", restOf500)},
+	"payRest": {
+		twice("payRest", restOf500),
+		{name: "another amount", about: restOf500, body: `{"amount":4.00}`, status: http.StatusPreconditionFailed},
+	},
+	"payRestForm": {
+		{name: "400", about: restOf500, body: form("amount", "x"), status: http.StatusBadRequest},
+		twice("payRest", restOf500),
+	},
 	"resolveRefund":    {twice("resolveRefund", unknownRefund)},
 	"releaseRefund":    {twice("releaseRefund", heldRefund)},
 	"resolveOrder":     {twice("resolveOrder", unknownCharge)},
@@ -154,6 +161,7 @@ var requests = map[string][]request{
 	"createWebhookForm": {{name: "400", body: form("url", "ftp://receiver.example", "events", "order.completed"),
 		status: http.StatusBadRequest}},
 	"createWebhook": {{name: "private", body: `{"url":"https://10.0.0.1/"}`, status: http.StatusBadRequest}},
+	"rotateWebhook": {{name: "twice", about: rotatedWebhook, body: `{}`, status: http.StatusConflict}},
 	"readWebhook":   {{name: "rotated", about: rotatedWebhook, status: http.StatusOK}},
 	"changeWebhook": {
 		{name: "no such event", about: aWebhook, status: http.StatusBadRequest,
@@ -205,6 +213,9 @@ var unseen = map[string]string{
 	"provideInfo 413":       "as requestReturn",
 	"ingestFeed 413":        "10 MB: partner_test.go",
 	"ingestFeed 429":        "feeds at once: partner_test.go",
+	"externalOrder 429":     "wrong keys of an address: TestARefusedKeyIsInTheAudit",
+	"operationProgress 429": "as externalOrder",
+	"payRest 202":           "TestWhatRefundsLeftWaitsForApprovalAboveTheLimit",
 }
 
 // with adds headers to a request.
