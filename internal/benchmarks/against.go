@@ -22,9 +22,10 @@ const least = 0.95
 
 // tree is a revision that is measured.
 type tree struct {
-	dir string
-	bin string // folder of what was built of it
-	url string // of its shop, while that is open
+	dir  string
+	bin  string // folder of what was built of it
+	load string // the program that buys in its shop: HEAD's, for both
+	url  string // of its shop, while that is open
 }
 
 // measurement is taken of both revisions in turn. It returns speeds by name: more is faster.
@@ -63,6 +64,7 @@ func against(ctx context.Context, o options, rev, only string, out, progress io.
 			}
 		}
 		trees = append(trees, t)
+		t.load = filepath.Join(trees[0].bin, "refserver")
 	}
 	found := map[string]*pairs{}
 	err = with(ctx, func(e *env) error {
@@ -250,12 +252,14 @@ func buildShop(ctx context.Context, t tree) error {
 
 var offered = regexp.MustCompile(`(?m)^offered +([0-9.]+) checkouts/s`)
 
-// closedLoops buy over HTTP with 8 and with 32 clients who wait for nothing but their answers.
+// closedLoops buy over HTTP with 8 and with 32 clients who wait for nothing but their answers. One
+// program buys in both shops: that of an older revision may end a run after the time that its rate
+// would take, and count the carts that were filled before the clock started for more.
 func closedLoops(orders int) func(context.Context, tree) (map[string]float64, error) {
 	return func(ctx context.Context, t tree) (map[string]float64, error) {
 		found := map[string]float64{}
 		for _, clients := range []int{8, 32} {
-			out, err := command(ctx, t.dir, nil, filepath.Join(t.bin, "refserver"), "load", "--url", t.url,
+			out, err := command(ctx, t.dir, nil, t.load, "load", "--url", t.url,
 				"--rate", "5000", "--concurrency", strconv.Itoa(clients), "--users", strconv.Itoa(8*clients),
 				"--card", "0", "--runs", strconv.Itoa(orders), "--report", filepath.Join(t.bin, "report.html"))
 			if err != nil {
