@@ -184,7 +184,7 @@ func (d owed) splitPayments(pays []Payment, states []PaymentState, current []*Re
 // amounts, and what others gave back of each.
 func (d *owed) paying(amounts []int64, states []PaymentState, current []*Refund) (parts, others []int64) {
 	var free []int
-	lacking := d.byOthers(states)
+	lacking := d.byOthers(states, current)
 	for i, p := range d.free {
 		if amounts[i] > 0 || lacking[i] > 0 || current[p] != nil {
 			free, parts, others = append(free, p), append(parts, amounts[i]), append(others, lacking[i])
@@ -198,16 +198,16 @@ func (d *owed) paying(amounts []int64, states []PaymentState, current []*Refund)
 }
 
 // byOthers is how much of what others gave back each free payment lacks: no more than they
-// gave back of it that no other refund lacks yet. What is left of it after all payments stands
-// with the first that others gave back of.
-func (d owed) byOthers(states []PaymentState) []int64 {
+// gave back of it that no other refund lacks yet, and than it can pay once theirs comes back.
+// What is left of it after all payments stands with the first that others gave back of.
+func (d owed) byOthers(states []PaymentState, current []*Refund) []int64 {
 	out := make([]int64, len(d.free))
 	left := d.quote.byOthers()
 	for _, lacked := range []bool{false, true} {
 		for i, p := range d.free {
 			unassigned := states[p].Balance.Outside - out[i]
 			if !lacked {
-				unassigned -= states[p].Carried
+				unassigned = min(unassigned-states[p].Carried, states[p].unassigned(current[p]))
 			}
 			more := min(left, max(0, unassigned))
 			out[i] += more
@@ -222,12 +222,24 @@ func (d owed) byOthers(states []PaymentState) []int64 {
 // payments paid the order, the rest that others left of a payment when their money came back is
 // paid by that payment alone, and kept for it; where one did, the rest joins the next refund.
 func (s PaymentState) available(current *Refund, several bool) int64 {
-	var reserved, rest int64
-	if current != nil && current.awaits() {
-		reserved = current.Amount()
-	}
+	var rest int64
 	if several {
 		rest = max(0, s.Carried-s.Balance.Outside)
 	}
-	return max(0, s.Balance.availableBeside(reserved)-s.Owed-rest)
+	return max(0, s.Balance.availableBeside(reservedBy(current))-s.Owed-rest)
+}
+
+// unassigned is what of a payment no refund has or is owed: what it can give back of a
+// reference, whose refund there is current, if nothing of it had been given back by others.
+func (s PaymentState) unassigned(current *Refund) int64 {
+	b := s.Balance
+	return max(0, b.Captured-b.Reserved+reservedBy(current)-b.Refunded-s.Owed-max(0, s.Carried))
+}
+
+// reservedBy is what a refund has reserved while it awaits a method.
+func reservedBy(r *Refund) int64 {
+	if r != nil && r.awaits() {
+		return r.Amount()
+	}
+	return 0
 }

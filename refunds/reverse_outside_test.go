@@ -94,10 +94,18 @@ func TestARefundThatIsTakenBackIsOfferedBesideMoneyOfOthers(t *testing.T) {
 	}
 }
 
+// lackedByTheWrongCard are seeds of histories in which a refund lacked what others gave back on
+// a card that had something else to pay, which left another refund unpaid or cut off.
+var lackedByTheWrongCard = []uint64{581, 620, 850, 2009, 2161, 2462, 2595, 2737, 2972}
+
 // The order was paid by store credit and two cards: whatever the bank takes back, and others
-// refund of one card, once all of theirs came back each unit is paid once.
+// refund of both cards, once all of theirs came back each unit is paid once.
 func TestPartsThatAreTakenBackBesideMoneyOfOthersArePaidOnce(t *testing.T) {
-	for seed := range uint64(150) {
+	seeds := lackedByTheWrongCard
+	for seed := range uint64(250) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			inBubble(t, func(s *shop) {
 				m := &partsAndOthers{shop: s, random: rand.New(rand.NewPCG(seed, 3))}
@@ -134,7 +142,7 @@ func (m *partsAndOthers) step() {
 	}{
 		{fmt.Sprint("refund ", reference), func() { m.request(reference, payment.OriginalMethod) }},
 		{fmt.Sprint("refund by store credit ", reference), func() { m.request(reference, payment.StoreCredit) }},
-		{"refund elsewhere", func() { m.gateway.RefundOutside("pi_1", int64(1+m.random.IntN(1000)), "USD") }},
+		{"refund elsewhere", func() { m.gateway.RefundOutside(card, int64(1+m.random.IntN(1000)), "USD") }},
 		{"provider fails one", func() {
 			if l := m.gateway.Ledger(); len(l) > 0 {
 				m.gateway.Settle(l[m.random.IntN(len(l))].Reference, "failed")
