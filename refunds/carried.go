@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -112,12 +114,35 @@ type RestParams struct {
 	OrderID   string
 	PaymentID string
 	Expect    *int64 // minor units that the caller means to pay; nil: all that is owed
-	By        event.Actor
+	// Key makes repeats of a call return the refund that the first one opened, whatever is owed
+	// since: 1 to 100 characters of letters, digits, "-" and "_". Empty: each call is one of its own.
+	Key string
+	By  event.Actor
 }
+
+// Reference returns the ClientReference of the refund that pays a rest under Key.
+func (p RestParams) Reference() string { return restReference("key-"+p.Key, p.PaymentID) }
+
+func restReference(key, paymentID string) string { return carriedPrefix + key + ":" + paymentID }
+
+func (p RestParams) validate() error {
+	for _, id := range []struct{ field, value string }{{"order_id", p.OrderID}, {"payment_id", p.PaymentID}} {
+		if err := checkID(id.field, id.value); err != nil {
+			return err
+		}
+	}
+	if p.Key != "" && !restKey.MatchString(p.Key) {
+		return badField("key", "%.40q is no key; 1 to 100 letters, digits, - and _ are", p.Key)
+	}
+	return nil
+}
+
+var restKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 
 // PayRest pays what refunds of a payment left (PaymentLedger.Rest), as store credit and at
 // once: what PayCarried does by itself when nothing more of the order can be refunded. Each
-// rest is paid once, whoever asks, and how often, and at the same time.
+// rest is paid once, whoever asks, and how often, and at the same time. Asked again under the same
+// Key, it returns the refund that it opened, also where the process was cut off before it answered.
 //
 // CodeNothingToRefund: nothing is owed, or it was paid meanwhile. CodeTransition: a refund of the
 // payment is open, which the rest may yet join, or the payment is on hold. CodeBalance: others gave
@@ -130,14 +155,15 @@ func (s *Service) PayRest(ctx context.Context, p RestParams) (Refund, error) {
 	if err := s.noTx("pay a rest"); err != nil {
 		return Refund{}, err
 	}
-	for _, id := range []struct{ field, value string }{{"order_id", p.OrderID}, {"payment_id", p.PaymentID}} {
-		if err := checkID(id.field, id.value); err != nil {
-			return Refund{}, err
-		}
+	if err := p.validate(); err != nil {
+		return Refund{}, err
 	}
 	seen, err := s.restOf(ctx, p.OrderID, p.PaymentID)
 	if err != nil {
 		return fail(err)
+	}
+	if p.Key != "" {
+		seen.reference = p.Reference()
 	}
 	token, execute := s.cfg.NewID(), false
 	r, err := s.openRest(ctx, seen, p.By, p.Expect, func(r *Refund, opened bool) error {
@@ -162,15 +188,15 @@ func (s *Service) PayRest(ctx context.Context, p RestParams) (Refund, error) {
 	return r, nil
 }
 
-// seenRest is a rest, and which of its payment it is.
+// seenRest is a rest, and what names it among those of its payment.
 type seenRest struct {
 	CarriedRest
-	turn int // 1 for the first: one that comes after another was paid is another one
+	reference string // of its refund, by RestParams.Key or by how many were paid before
 }
 
 // restOf returns of which order and customer the rest of a payment is.
 func (s *Service) restOf(ctx context.Context, orderID, paymentID string) (seenRest, error) {
-	rest := seenRest{CarriedRest{OrderID: orderID, PaymentID: paymentID}, 1}
+	rest, turn := seenRest{CarriedRest: CarriedRest{OrderID: orderID, PaymentID: paymentID}}, 1
 	for page := 1; ; page++ {
 		all, _, err := s.store.List(ctx, Query{OrderID: orderID, Page: page, PageSize: MaxPageSize})
 		if err != nil {
@@ -181,10 +207,11 @@ func (s *Service) restOf(ctx context.Context, orderID, paymentID string) (seenRe
 				rest.CustomerID, rest.Currency = r.Customer, r.Quote.Currency
 			}
 			if id, ok := CarriedPayment(r.ClientReference); ok && id == paymentID {
-				rest.turn++
+				turn++
 			}
 		}
 		if len(all) < MaxPageSize {
+			rest.reference = restReference(strconv.Itoa(turn), paymentID)
 			return rest, nil
 		}
 	}
@@ -201,11 +228,21 @@ func (s *Service) openRest(
 		return Refund{}, nothing
 	}
 	open := []OpenRequest{{
-		ClientReference: fmt.Sprintf("%s%d:%s", carriedPrefix, rest.turn, rest.PaymentID), OrderID: rest.OrderID,
-		PaymentID: rest.PaymentID, Currency: rest.Currency,
+		ClientReference: rest.reference, OrderID: rest.OrderID, PaymentID: rest.PaymentID, Currency: rest.Currency,
 	}}
 	saved, err := s.open(ctx, open, func(o OpenState, current []*Refund) ([]*Refund, error) {
+		changed := func(amount int64) error {
+			if expect == nil || *expect == amount {
+				return nil
+			}
+			return &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
+				"%s is owed now and not %s; look at it again", money.New(amount, rest.Currency),
+				money.New(*expect, rest.Currency))}
+		}
 		if current[0] != nil {
+			if err := changed(current[0].Amount()); err != nil {
+				return nil, err
+			}
 			return current, begin(current[0], false)
 		}
 		amount, err := o.Payments[0].payableRest()
@@ -214,13 +251,12 @@ func (s *Service) openRest(
 			return nil, err
 		case amount == 0:
 			return nil, nothing
-		case expect != nil && *expect != amount:
-			return nil, &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
-				"%s is owed now and not %s; look at it again", money.New(amount, rest.Currency),
-				money.New(*expect, rest.Currency))}
+		}
+		if err := changed(amount); err != nil {
+			return nil, err
 		}
 		next, err := NewRefund(Params{
-			ID: s.cfg.NewID(), ClientReference: open[0].ClientReference, OrderID: rest.OrderID,
+			ID: s.cfg.NewID(), ClientReference: rest.reference, OrderID: rest.OrderID,
 			PaymentID: rest.PaymentID, Customer: rest.CustomerID,
 			Attempt: AttemptParams{
 				ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,

@@ -2,6 +2,7 @@ package refunds_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -238,6 +239,51 @@ func TestStaffPayTheRestOnce(t *testing.T) {
 		s.equal("rests in the end", s.payRests(), 0)
 		s.counts(0, 2000, 0, 1000, 0)
 		s.equal("the third unit", s.refund(third).Amount(), int64(1000))
+		s.check()
+	})
+}
+
+// A rest that was paid under a key is not paid again under it, and one that comes after is.
+func TestARestIsPaidOnceUnderAKey(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		theirs := s.gateway.RefundOutside("pi_1", 1500, "USD")
+		s.told(theirs)
+		s.refund(lessOutside(2))
+		s.gateway.Settle(theirs, "failed")
+		s.told(theirs)
+		owed, other := int64(500), int64(400)
+		rest := refunds.RestParams{OrderID: "order-1", PaymentID: "payment-1", Key: "approval-1", By: kim}
+		rest.Expect = &owed
+		pay := func(p refunds.RestParams) (refunds.Refund, refunds.Code) {
+			s.Helper()
+			r, err := s.PayRest(s.Context(), p)
+			return r, refunds.CodeOf(err)
+		}
+		first, code := pay(rest)
+		s.equal("first", []any{first.Status, first.Amount(), first.ClientReference, code},
+			[]any{refunds.StatusSucceeded, owed, rest.Reference(), refunds.Code("")})
+		again, code := pay(rest)
+		s.equal("again", []any{again.ID, again.Status, code},
+			[]any{first.ID, refunds.StatusSucceeded, refunds.Code("")})
+		rest.Expect = &other
+		_, code = pay(rest)
+		s.equal("of another amount", code, refunds.CodeAmountChanged)
+		rest.Expect, rest.Key = &owed, "approval-2"
+		_, code = pay(rest)
+		s.equal("under another key", code, refunds.CodeNothingToRefund)
+		for _, key := range []string{"1", "key-approval-1"} { // what names a rest without a key
+			rest.Key = key
+			_, code = pay(rest)
+			s.equal("under "+key, code, refunds.CodeNothingToRefund)
+		}
+		for _, key := range []string{"a:b", "ä", " ", strings.Repeat("k", 101)} {
+			rest.Key = key
+			_, code = pay(rest)
+			s.equal("under "+key, code, refunds.CodeInvalid)
+		}
+		id, ok := refunds.CarriedPayment(first.ClientReference)
+		s.equal("payment of it", []any{id, ok}, []any{"payment-1", true})
+		s.counts(0, 2000, 0, 1000, 0)
 		s.check()
 	})
 }

@@ -97,6 +97,19 @@ func TestTheEstimateNamesEachDeduction(t *testing.T) {
 }
 
 // I17: less than was shown is not filed; more, or the same, is.
+// 499 yen are another amount than 4.99 dollars: only the percentage is taken off.
+func TestAFixedFeeIsOfItsCurrency(t *testing.T) {
+	p := policy()
+	p.Currency = "JPY"
+	p.RestockingFees = []returns.FeeRule{{PercentBP: 1000, Fixed: 100}}
+	p.ReturnShippingFees = []returns.FeeRule{{Fixed: 499}}
+	s := newShop(t, p)
+	e, err := s.svc.Estimate(s.ctx, ann, ask(s.bought(2), 1))
+	s.ok(err)
+	s.equal("estimate", []any{e.Amount, e.Deductions}, []any{int64(3333 + 50 + 249 - 333),
+		[]returns.Deduction{{Rule: returns.RuleRestockingFee, OrderLineID: "1", Amount: 333}}})
+}
+
 func TestARequestIsBoundToWhatWasShown(t *testing.T) {
 	s := newShop(t, policy())
 	o := s.bought(3)

@@ -79,7 +79,7 @@ type Policy struct {
 	RestockAt RestockPoint `json:"restock_at"`
 	// AutoAuthorize authorizes an eligible request at once.
 	AutoAuthorize bool `json:"auto_authorize"`
-	// Currency of the fixed fees.
+	// Currency of the fixed fees; see FeeRule.Fixed.
 	Currency money.Currency `json:"currency"`
 }
 
@@ -108,7 +108,9 @@ type FeeRule struct {
 	Reason    Reason    `json:"reason,omitempty"`
 	Condition Condition `json:"condition,omitempty"`
 	PercentBP int       `json:"percent_bp,omitempty"` // basis points, 0 to 10000
-	Fixed     int64     `json:"fixed,omitempty"`      // minor units, 0 or more
+	// Fixed is in minor units of Policy.Currency, 0 or more. It is not taken off a refund in another
+	// currency, of which it would be another amount.
+	Fixed int64 `json:"fixed,omitempty"`
 }
 
 // RestockPoint is when accepted units with disposition restock go back.

@@ -94,14 +94,14 @@ func (r *Return) quoteRequest(o purchase.Purchase, p Policy) (refunds.QuoteReque
 			Overridden: r.byOverride(l.OrderLineID),
 			Free:       bought.Paid.Components == (money.Components{}),
 		})
-		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
+		if fee, ok := p.firstFee(p.RestockingFees, r.Reason, l.Condition, o.Currency); ok {
 			q.Fees = append(q.Fees, refunds.FeeRule{
 				Kind: refunds.RestockingFee, OrderLineID: l.OrderLineID, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
 				Waived: r.Overridden(RuleRestockingFee),
 			})
 		}
 	}
-	if fee, ok := firstFee(p.ReturnShippingFees, r.Reason, ""); ok {
+	if fee, ok := p.firstFee(p.ReturnShippingFees, r.Reason, "", o.Currency); ok {
 		q.Fees = append(q.Fees, refunds.FeeRule{
 			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
 			Waived: r.Overridden(RuleReturnShippingFee),
@@ -130,11 +130,14 @@ func paidBy(o purchase.Purchase) ([]purchase.Payment, error) {
 	}
 }
 
-// firstFee is the first rule that matches. A rule for a condition does not
-// match where none was recorded.
-func firstFee(rules []FeeRule, reason Reason, condition Condition) (FeeRule, bool) {
+// firstFee is the first of some rules that matches, for a refund in a currency. A rule for a
+// condition does not match where none was recorded.
+func (p Policy) firstFee(rules []FeeRule, reason Reason, condition Condition, c money.Currency) (FeeRule, bool) {
 	for _, f := range rules {
 		if (f.Reason == "" || f.Reason == reason) && (f.Condition == "" || f.Condition == condition) {
+			if c != p.Currency {
+				f.Fixed = 0
+			}
 			return f, true
 		}
 	}

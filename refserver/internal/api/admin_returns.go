@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -78,6 +79,7 @@ func (a *API) payRest(r *http.Request) (int, any, error) {
 	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
+	p.Key = r.Header.Get(idempotency.Header)
 	c, err := a.Endpoints.PayRest(r.Context(), user(r), r.PathValue("id"), p)
 	if err != nil {
 		return 0, nil, err

@@ -20,9 +20,10 @@ import (
 const (
 	// 1 had no shop_schema, 2 no outside money, 3 other names of columns, 5 one payment for each
 	// order, and no operations, notices, mails, webhooks or pages of the provider, 6 rows of the audit
-	// and of the terms that SQLite let be replaced, 7 schedules of feeds in minutes alone.
-	schemaNumber = 8
-	minBinary    = 8
+	// and of the terms that SQLite let be replaced, 7 schedules of feeds in minutes alone,
+	// 8 limits of a day without a currency.
+	schemaNumber = 9
+	minBinary    = 9
 )
 
 const startOver = "name an empty database or DATA_DIR, or start the refserver that made it"

@@ -14,16 +14,17 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// admit returns nil where the refund is within the limits, and counts it; else
-// it notes that the refund waits and returns a *WaitsError.
-func (d *Desk) admit(ctx context.Context, r refunds.Request, amount money.Money) error {
+// admit returns nil where the refund is within the limits, and counts it under a name, once a
+// day; else it notes that the refund waits and returns a *WaitsError.
+func (d *Desk) admit(ctx context.Context, r refunds.Request, name string, amount money.Money) error {
 	as, err := d.CountsAs(ctx, r.By.ID)
 	if err != nil {
 		return err
 	}
-	waits, err := d.judge(ctx, r, as, amount)
+	asked := asking{Request: r, as: as, name: name, amount: amount}
+	waits, err := d.judge(ctx, asked)
 	if _, met := sqldb.IsUnique(err); met {
-		waits, err = d.judge(ctx, r, as, amount) // somebody else requested the same at the same moment
+		waits, err = d.judge(ctx, asked) // somebody else requested the same at the same moment
 	}
 	if err != nil {
 		return err
@@ -34,19 +35,24 @@ func (d *Desk) admit(ctx context.Context, r refunds.Request, amount money.Money)
 	return nil
 }
 
-// judge is admit in one transaction, for somebody who counts as as; the approval is what the refund waits
-// for.
-func (d *Desk) judge(
-	ctx context.Context, r refunds.Request, as string, amount money.Money,
-) (waits *Approval, err error) {
+// asking is a refund that is judged.
+type asking struct {
+	refunds.Request
+	as     string // whom the asker counts as
+	name   string // under which it is counted
+	amount money.Money
+}
+
+// judge is admit in one transaction; the approval is what the refund waits for.
+func (d *Desk) judge(ctx context.Context, r asking) (waits *Approval, err error) {
 	err = d.DB.Tx(ctx, "approval: judge refund", func(ctx context.Context, tx bun.IDB) error {
 		waits = nil
-		open, err := d.open(ctx, tx, r, amount)
+		open, err := d.open(ctx, tx, r.Request, r.amount)
 		if err != nil || open != nil {
 			waits = open
 			return err
 		}
-		why, err := d.over(ctx, tx, r, as, amount)
+		why, err := d.over(ctx, tx, r)
 		if err != nil || why == "" {
 			return err
 		}
@@ -56,7 +62,7 @@ func (d *Desk) judge(
 		}
 		n := row{
 			ID: id.String(), ReturnID: r.ClientReference, OrderID: r.OrderID, Method: string(r.Method),
-			AmountMinor: amount.Minor(), Currency: string(amount.Currency()),
+			AmountMinor: r.amount.Minor(), Currency: string(r.amount.Currency()),
 			LessOutside: r.LessOutside, Reason: why,
 			AskerID: r.By.ID, AskerName: r.By.Name, AskedAt: sqldb.At(d.Now()), State: string(Pending),
 		}
@@ -94,38 +100,51 @@ func (d *Desk) open(ctx context.Context, tx bun.IDB, r refunds.Request, amount m
 }
 
 // over returns why the refund needs a second person, "" where it does not and
-// is counted as refunded by as.
-func (d *Desk) over(
-	ctx context.Context, tx bun.IDB, r refunds.Request, as string, amount money.Money,
-) (string, error) {
-	if d.Amount != nil && amount.Minor() > *d.Amount {
-		return "it is above " + money.New(*d.Amount, amount.Currency()).String(), nil
+// is counted as refunded by who asks.
+func (d *Desk) over(ctx context.Context, tx bun.IDB, r asking) (string, error) {
+	if why := d.Amount.exceeded(r.amount, 0); why != "" {
+		return "it is above " + why, nil
 	}
-	if d.PerDay == nil {
+	if len(d.PerDay) == 0 {
 		return "", nil
 	}
-	day := dayRow{AskerID: as, Day: d.Now().In(d.Zone).Format(time.DateOnly)}
+	day := dayRow{AskerID: r.as, Day: d.Now().In(d.Zone).Format(time.DateOnly)}
 	if _, err := tx.NewInsert().Model(&day).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
 		return "", err
 	}
 	if err := sqldb.ForUpdate(tx.NewSelect().Model(&day).WherePK()).Scan(ctx); err != nil {
 		return "", err
 	}
+	counted := spentRow{AskerID: day.AskerID, Day: day.Day, ReturnID: r.name, AmountMinor: r.amount.Minor(),
+		Currency: string(r.amount.Currency())}
 	var spent int64
 	err := tx.NewSelect().Model((*spentRow)(nil)).ColumnExpr("CAST(COALESCE(SUM(s.amount_minor), 0) AS BIGINT)").
-		Where("s.asker_id = ?", day.AskerID).Where("s.day = ?", day.Day).
-		Where("s.return_id <> ?", r.ClientReference).Scan(ctx, &spent)
+		Where("s.asker_id = ?", day.AskerID).Where("s.day = ?", day.Day).Where("s.currency = ?", counted.Currency).
+		Where("s.return_id <> ?", counted.ReturnID).Scan(ctx, &spent)
 	if err != nil {
 		return "", err
 	}
-	if spent > *d.PerDay-amount.Minor() {
-		return fmt.Sprintf("with %s that %s refunded today it is above %s", money.New(spent, amount.Currency()),
-			r.By.Name, money.New(*d.PerDay, amount.Currency())), nil
+	if why := d.PerDay.exceeded(r.amount, spent); why != "" {
+		return fmt.Sprintf("with %s that %s refunded today it is above %s", money.New(spent, r.amount.Currency()),
+			r.By.Name, why), nil
 	}
-	counted := spentRow{AskerID: day.AskerID, Day: day.Day, ReturnID: r.ClientReference, AmountMinor: amount.Minor()}
 	_, err = tx.NewInsert().Model(&counted).On("CONFLICT (asker_id, day, return_id) DO UPDATE").
 		Set("amount_minor = EXCLUDED.amount_minor").Returning("NULL").Exec(ctx)
 	return "", err
+}
+
+// exceeded returns the limit that an amount beside what was spent is above, "" where it is not.
+func (l Limits) exceeded(amount money.Money, spent int64) string {
+	limit, ok := l[amount.Currency()]
+	switch {
+	case len(l) == 0, ok && spent <= limit-amount.Minor():
+		return ""
+	case ok:
+		return money.New(limit, amount.Currency()).String()
+	case amount.Minor() == 0:
+		return ""
+	}
+	return "what is refunded alone: no limit is set for " + string(amount.Currency())
 }
 
 // record puts what happened to an approval into the audit.

@@ -11,6 +11,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -87,6 +88,7 @@ type Refunder = returns.Refunder
 // Rests pays what refunds left. *refunds.Service is one.
 type Rests interface {
 	PayRest(ctx context.Context, p refunds.RestParams) (refunds.Refund, error)
+	List(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error)
 }
 
 // Payer pays a return. *returns.Service is one.
@@ -102,15 +104,19 @@ type Config struct {
 	Refunder Refunder
 	Rests    Rests
 	Audit    *audit.Log
-	// Amount and PerDay are the limits in minor units; nil: there is none.
-	Amount *int64
-	PerDay *int64
+	// Amount and PerDay are the limits of one refund and of a day.
+	Amount Limits
+	PerDay Limits
 	Zone   *time.Location // whose days they are
 	// CountsAs returns the id of whom somebody counts as: two accounts that count as one approve nothing
 	// for each other, and share the limit of a day. Nil: everybody counts as themselves.
 	CountsAs func(ctx context.Context, id string) (string, error)
 	Now      func() time.Time // nil: time.Now
 }
+
+// Limits are amounts in minor units by their currency. Without any there is no limit; where
+// there are some, more than nothing in a currency without one is above the limit.
+type Limits map[money.Currency]int64
 
 // Desk has refunds above the limits wait. It is a Refunder, and safe for
 // concurrent use.
@@ -182,7 +188,7 @@ func (d *Desk) Preview(ctx context.Context, r refunds.Request) (refunds.Quote, r
 
 // Refund implements Refunder. A refund that has to wait is a *WaitsError.
 func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
-	if d.Amount == nil && d.PerDay == nil || r.By.Kind != event.ActorStaff {
+	if !d.limited() || r.By.Kind != event.ActorStaff {
 		return d.Refunder.Refund(ctx, r)
 	}
 	have, err := d.Refunder.ByClientReference(ctx, r.ClientReference)
@@ -207,25 +213,55 @@ func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, e
 		}
 		return d.Refunder.Refund(ctx, r)
 	}
-	if err := d.admit(ctx, r, money.New(amount, quote.Currency)); err != nil {
+	if err := d.admit(ctx, r, r.ClientReference, money.New(amount, quote.Currency)); err != nil {
 		return refunds.Intent{}, err
 	}
 	return d.Refunder.Refund(ctx, r)
 }
+
+func (d *Desk) limited() bool { return len(d.Amount) > 0 || len(d.PerDay) > 0 }
 
 // PayRest pays what refunds of a payment left, which is amount and no other, as
 // refunds.Service.PayRest does. One above the limits is a *WaitsError.
 func (d *Desk) PayRest(ctx context.Context, p refunds.RestParams, amount money.Money) (refunds.Refund, error) {
 	minor := amount.Minor()
 	p.Expect = &minor
-	if d.Amount != nil || d.PerDay != nil {
-		asked := refunds.Request{ClientReference: restPrefix + p.PaymentID, OrderID: p.OrderID,
-			Method: payment.StoreCredit, By: p.By}
-		if err := d.admit(ctx, asked, amount); err != nil {
+	if !d.limited() {
+		return d.Rests.PayRest(ctx, p)
+	}
+	before, paid, err := d.rests(ctx, p)
+	if err != nil || paid {
+		if err != nil {
 			return refunds.Refund{}, err
 		}
+		return d.Rests.PayRest(ctx, p) // nothing more is paid
+	}
+	asked := refunds.Request{ClientReference: restPrefix + p.PaymentID, OrderID: p.OrderID,
+		Method: payment.StoreCredit, By: p.By}
+	if err := d.admit(ctx, asked, fmt.Sprint(asked.ClientReference, ":", before+1), amount); err != nil {
+		return refunds.Refund{}, err
 	}
 	return d.Rests.PayRest(ctx, p)
+}
+
+// rests returns how many rests of the payment were paid, and whether one was under the key of p.
+func (d *Desk) rests(ctx context.Context, p refunds.RestParams) (n int, paid bool, err error) {
+	for page := 1; ; page++ {
+		q := refunds.Query{OrderID: p.OrderID, Page: page, PageSize: refunds.MaxPageSize}
+		list, _, err := d.Rests.List(ctx, q)
+		if err != nil {
+			return 0, false, err
+		}
+		for _, r := range list {
+			if id, ok := refunds.CarriedPayment(r.ClientReference); ok && id == p.PaymentID {
+				n++
+				paid = paid || p.Key != "" && r.ClientReference == p.Reference()
+			}
+		}
+		if len(list) < refunds.MaxPageSize {
+			return n, paid, nil
+		}
+	}
 }
 
 // letPass reports whether a refund was let pass before, so that asking for it again
@@ -301,6 +337,7 @@ type spentRow struct {
 
 	AskerID     string `bun:",pk"`
 	Day         string `bun:",pk"`
-	ReturnID    string `bun:",pk"`
+	ReturnID    string `bun:",pk"` // or which rest of a payment
+	Currency    string
 	AmountMinor int64
 }

@@ -135,7 +135,7 @@ func (d *Desk) pay(ctx context.Context, a Approval) (refunds.Refund, error) {
 	var err error
 	if paymentID, rest := a.Rest(); rest {
 		paid.Refund, err = d.Rests.PayRest(paying, refunds.RestParams{OrderID: a.OrderID, PaymentID: paymentID,
-			Expect: &amount, By: by})
+			Expect: &amount, By: by, Key: a.ID}) // paid once under it, if it is cut off before it is booked
 	} else {
 		_, paid, err = d.Payer.Refund(paying, a.ReturnID, by, returns.RefundParams{
 			Method: a.Method, Expect: &amount, LessOutside: a.LessOutside,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
@@ -18,11 +19,12 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// till quotes 100.00 for every case, and pays those that it is not broken for.
+// till quotes one amount for every case, 100.00 where none is set, and pays those that it is not broken for.
 type till struct {
 	broken func(id string) bool
 	paid   map[string]bool
 	tries  []string
+	quote  money.Money
 }
 
 var errBroken = errors.New("the till is broken")
@@ -31,7 +33,10 @@ func (*till) ByClientReference(context.Context, string) (refunds.Intent, error) 
 	return refunds.Intent{}, refunds.ErrNotFound
 }
 
-func (*till) Preview(context.Context, refunds.Request) (refunds.Quote, refunds.Balance, error) {
+func (t *till) Preview(context.Context, refunds.Request) (refunds.Quote, refunds.Balance, error) {
+	if t.quote.Currency() != "" {
+		return refunds.Quote{Amount: t.quote.Minor(), Currency: t.quote.Currency()}, refunds.Balance{}, nil
+	}
 	return refunds.Quote{Amount: 10000, Currency: "USD"}, refunds.Balance{}, nil
 }
 
@@ -72,10 +77,10 @@ func TestAnApprovalThatCannotBePaidHoldsUpNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
-		clock, none := func() time.Time { return now }, int64(0)
+		clock, none := func() time.Time { return now }, approval.Limits{"USD": 0}
 		pay := &till{paid: map[string]bool{}, broken: func(string) bool { return true }}
 		desk := approval.New(approval.Config{
-			DB: db, Refunder: front{pay}, Audit: audit.New(db, clock, nil), Amount: &none, Zone: time.UTC, Now: clock,
+			DB: db, Refunder: front{pay}, Audit: audit.New(db, clock, nil), Amount: none, Zone: time.UTC, Now: clock,
 		})
 		desk.Payer = pay
 		const all = 5

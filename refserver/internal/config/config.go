@@ -154,10 +154,13 @@ func (c Config) BaseURL() string {
 	return "http://" + c.Address()
 }
 
-// ApprovalLimits are the amounts in minor units above which a refund, and what
-// one person refunds on a day, needs a second person; nil: there is no limit.
-func (c Config) ApprovalLimits() (amount, perDay *int64) {
-	return limitOf(c.ApprovalAmount, c.Money()), limitOf(c.ApprovalAmountPerDay, c.Money())
+// ApprovalLimits are the amounts in minor units, by currency, above which a refund, and what
+// one person refunds on a day, needs a second person; empty: there is no limit. In a currency
+// that is not among them every refund needs one.
+func (c Config) ApprovalLimits() (amount, perDay map[money.Currency]int64) {
+	amount, _ = limitsOf(c.ApprovalAmount, c.Money())
+	perDay, _ = limitsOf(c.ApprovalAmountPerDay, c.Money())
+	return amount, perDay
 }
 
 // ApprovalRoleAge is how long a role counts, for approvals, as held by who gave it.
@@ -173,14 +176,29 @@ func (c Config) ApprovalRoleAge() time.Duration {
 	return 0
 }
 
-// limitOf is an amount in minor units, nil for none.
-func limitOf(text string, currency money.Currency) *int64 {
-	m, err := money.Parse(strings.TrimSpace(text), currency)
-	if err != nil || m.Minor() < 0 {
-		return nil
+// limitsOf are amounts in minor units by their currency, and whether text says so: such as
+// "250.00" in the currency of the shop, or "250.00, 30000 JPY".
+func limitsOf(text string, shop money.Currency) (limits map[money.Currency]int64, ok bool) {
+	if strings.TrimSpace(text) == "" {
+		return nil, true
 	}
-	minor := m.Minor()
-	return &minor
+	limits = map[money.Currency]int64{}
+	for one := range strings.SplitSeq(text, ",") {
+		amount, code, stated := strings.Cut(strings.TrimSpace(one), " ")
+		currency := shop
+		if stated {
+			var err error
+			if currency, err = money.ParseCurrency(strings.ToUpper(strings.TrimSpace(code))); err != nil {
+				return nil, false
+			}
+		}
+		m, err := money.Parse(amount, currency)
+		if _, twice := limits[currency]; twice || err != nil || m.Minor() < 0 {
+			return nil, false
+		}
+		limits[currency] = m.Minor()
+	}
+	return limits, true
 }
 
 // SendsMail reports whether mails are sent, or in development kept.

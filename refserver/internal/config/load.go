@@ -215,7 +215,7 @@ func (c *Config) check(bad map[string]bool) error {
 	for field, text := range map[string]string{
 		"ApprovalAmount": c.ApprovalAmount, "ApprovalAmountPerDay": c.ApprovalAmountPerDay,
 	} {
-		if text != "" && limitOf(text, c.Money()) == nil {
+		if _, ok := limitsOf(text, c.Money()); !ok {
 			bad[field] = true
 		}
 	}

@@ -113,10 +113,16 @@ var texts = map[string]text{
 		"Secret of the provider's webhook to PUBLIC_URL/webhooks/stripe. Empty: messages are refused."},
 	"PAYMENT_PROVIDER_TIMEOUT": {groupPayment, "a duration from 10ms to 5s, such as 500ms",
 		"How long one call to the provider may take."},
-	"APPROVAL_AMOUNT": {groupPayment, "an amount in the shop's currency such as 250.00, or empty",
-		"A refund above it waits in the review queue until a second person approves it. Empty: none waits."},
-	"APPROVAL_AMOUNT_PER_DAY": {groupPayment, "an amount in the shop's currency such as 1000.00, or empty",
-		"What one person may refund on a day without a second person. Empty: any amount."},
+	"APPROVAL_AMOUNT": {groupPayment,
+		"an amount in the shop's currency such as 250.00, one for each currency such as 250.00 USD, 30000 JPY, " +
+			"or empty",
+		"A refund above it waits in the review queue until a second person approves it, and so does every refund " +
+			"in a currency that it does not name. Empty: none waits."},
+	"APPROVAL_AMOUNT_PER_DAY": {groupPayment,
+		"an amount in the shop's currency such as 1000.00, one for each currency such as 1000.00 USD, 90000 JPY, " +
+			"or empty",
+		"What one person may refund on a day without a second person, in each currency by itself; in one that it " +
+			"does not name, nothing. Empty: any amount."},
 	"APPROVAL_ROLE_DAYS": {groupPayment, "a whole number of days from 0 to 9999, or empty",
 		"Days after a role was given in which its holder and who gave it count as one person for both limits, so " +
 			"that nobody approves their own refund by an account they made. Empty: 7 in production, 0 in development."},

@@ -63,10 +63,9 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 		return RefundChange{}, err
 	}
 	if p.Available != nil {
-		amount, err := money.Parse(p.Available.String(), e.d.Currency)
+		amount, err := e.inCurrencyOf(ctx, id, *p.Available)
 		if err != nil {
-			return RefundChange{}, problem.Mistaken(
-				amountMistake("refund_amount_available", "", p.Available.String(), e.d.Currency))
+			return RefundChange{}, err
 		}
 		minor := amount.Minor()
 		q.Expect = &minor
@@ -91,6 +90,23 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 	out := RefundChange{Return: c, Refund: paid}
 	out.Progress, out.Message = progressOf(paid)
 	return out, nil
+}
+
+// inCurrencyOf reads an amount of a case, which is in the currency of its order.
+func (e *Endpoints) inCurrencyOf(ctx context.Context, returnID string, n input.Number) (money.Money, error) {
+	c, err := e.d.Returns.Return(ctx, returnID)
+	if err != nil {
+		return money.Money{}, err
+	}
+	o, err := e.d.Orders.Order(ctx, c.OrderID)
+	if err != nil {
+		return money.Money{}, err
+	}
+	amount, err := money.Parse(n.String(), o.Currency)
+	if err != nil {
+		err = problem.Mistaken(amountMistake("refund_amount_available", "", n.String(), o.Currency))
+	}
+	return amount, err
 }
 
 // unavailable reports whether a refund ended without an outcome because the

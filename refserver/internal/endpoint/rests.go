@@ -2,7 +2,10 @@ package endpoint
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"net/http"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
@@ -17,6 +20,7 @@ import (
 // RestParams is what staff mean to pay of what refunds of an order left.
 type RestParams struct {
 	Amount input.Number `json:"amount" validate:"required"`
+	Key    string       `json:"-"` // of the request: one that is sent again pays no other rest
 }
 
 // RestChange is what was paid, or why it waits.
@@ -75,14 +79,30 @@ func (e *Endpoints) PayRest(ctx context.Context, by auth.User, id string, p Rest
 	if !e.d.Features.On(feature.StoreCredit, o.CustomerID) {
 		return RestChange{}, FeatureOff(feature.StoreCredit)
 	}
-	rest := refunds.RestParams{OrderID: o.ID, PaymentID: o.Payment.ID, By: actor(by)}
-	_, err = e.d.Review.Approvals.PayRest(ctx, rest, amount)
+	rest := refunds.RestParams{OrderID: o.ID, PaymentID: o.Payment.ID, Key: requestKey(by, p.Key), By: actor(by)}
+	paid, err := e.d.Review.Approvals.PayRest(ctx, rest, amount)
 	if _, ok := approval.Waits(err); ok {
 		return RestChange{Order: o, Message: err.Error()}, nil
 	}
 	if err != nil {
 		return RestChange{}, err
 	}
+	if paid.Status != refunds.StatusSucceeded {
+		progress, words := partProgress(paid)
+		if progress == RefundFailed {
+			return RestChange{}, problem.New(http.StatusConflict, "REFUND_FAILED", words)
+		}
+		return RestChange{Order: o, Message: words}, nil
+	}
 	return RestChange{Order: o, Paid: true, Message: fmt.Sprintf(
 		"%s of the refunds of order %s was added to store credit.", amount.Format(language), o.Number)}, nil
+}
+
+// requestKey is the key of a request of somebody's as refunds takes one; empty for none.
+func requestKey(by auth.User, key string) string {
+	if key == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(by.ID + "\x00" + key))
+	return hex.EncodeToString(sum[:])
 }

@@ -5,10 +5,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/returns"
@@ -42,6 +44,61 @@ func (b *bench) owedRest(who event.Actor, minor int64) (o orders.Order, c return
 		b.t.Fatal(err)
 	}
 	return o, c
+}
+
+// A shop that was cut off between the payment of a rest that was approved and its booking finds
+// that it was paid, and does not say that the approval is void.
+func TestAnApprovedRestThatWasCutOffIsBookedAsPaid(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, append(settings, "APPROVAL_AMOUNT=5")...)
+		who := b.customer("ada")
+		o, _ := b.owedRest(who, 700)
+		before := b.credit(who)
+		b.signIn().json("/api/admin/orders/"+o.ID+"/rest", `{"amount":7.00}`).want(t, 202)
+		waiting, _, err := b.Approvals.Waiting(t.Context(), 10)
+		if err != nil || len(waiting) != 1 {
+			t.Fatal(waiting, err)
+		}
+		id := waiting[0].ID
+		b.withRole("second", auth.Finance).json("/api/admin/queue/approvals/"+id+"/approve", `{}`).want(t, 200)
+		_, err = b.DB.Writer().NewRaw("UPDATE ?(rk)approvals SET state = 'approved', refund_id = '', "+
+			"decided_at = asked_at WHERE id = ?", id).Exec(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Approvals.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		if n, err := b.Approvals.Resume(t.Context(), 10); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		a, err := b.Approvals.Approval(t.Context(), id)
+		if err != nil || a.State != approval.Paid || a.RefundID == "" {
+			t.Errorf("the approval is %s of refund %q, %v", a.State, a.RefundID, err)
+		}
+		if have := b.credit(who) - before; have != 700 {
+			t.Errorf("%d of store credit more, want 700", have)
+		}
+	})
+}
+
+// The answer was lost, and the program sends the request again under its key.
+func TestARestThatIsRequestedAgainUnderItsKeyIsAnsweredAsPaid(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, append(settings, "APPROVAL_AMOUNT_PER_DAY=10")...)
+		who := b.customer("ada")
+		o, _ := b.owedRest(who, 700)
+		before := b.credit(who)
+		staff, path := b.signIn(), "/api/admin/orders/"+o.ID+"/rest"
+		for range 2 {
+			staff.json(path, `{"amount":7.00}`, "Idempotency-Key", "rest-1").want(t, 200, `"success":true`)
+			if _, err := b.DB.Writer().NewRaw("DELETE FROM ?(rk)idempotency_keys").Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		staff.json(path, `{"amount":7.00}`, "Idempotency-Key", "rest-2").want(t, 202, "waits for approval")
+		if have := b.credit(who) - before; have != 700 {
+			t.Errorf("%d of store credit more, want 700", have)
+		}
+	})
 }
 
 func TestStaffPayWhatRefundsLeft(t *testing.T) {

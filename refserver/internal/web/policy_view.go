@@ -200,7 +200,8 @@ func (f policyForm) Tables() []ruleTable {
 
 func (f policyForm) fees(id, prefix, what string) ruleTable {
 	t := ruleTable{
-		ID: id, Title: policyLabels[id], Hint: "The first matching row applies.", Wrong: f.Mistakes.of(id),
+		ID: id, Title: policyLabels[id], Wrong: f.Mistakes.of(id),
+		Hint: "The first matching row applies. Fixed amounts are taken off refunds in " + string(f.Currency) + " only.",
 		Head: []string{"Reason", "Condition", "Percent", "Fixed (" + string(f.Currency) + ")"},
 	}
 	for _, i := range f.rows(prefix, "percent") {

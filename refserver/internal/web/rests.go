@@ -46,6 +46,7 @@ func (s *server) payRest(w http.ResponseWriter, r *http.Request) error {
 	if err := readForm(r, &p); err != nil {
 		return err
 	}
+	p.Key = formKey(r, r.PostForm)
 	c, err := s.Endpoints.PayRest(r.Context(), user(r), r.PathValue("id"), p)
 	if err != nil {
 		return err

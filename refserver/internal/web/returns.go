@@ -36,8 +36,8 @@ type returnsBody struct {
 	OrderPages pager
 	Cases      []caseView
 	CasePages  pager
-	Total      int // cases, over all pages
-	Credit     int64
+	Total      int    // cases, over all pages
+	Credit     string // in words, of each currency; empty: none
 	Off        string // why no return can be requested at the moment; empty where one can
 	Currency   money.Currency
 }
@@ -158,7 +158,7 @@ func (s *server) showReturns(
 	if body.Cases, err = s.caseViews(r, cases.Returns); err != nil {
 		return err
 	}
-	if body.Credit, err = s.Refunds.CreditBalance(ctx, me, s.Currency); err != nil {
+	if body.Credit, err = s.creditWords(r); err != nil {
 		return err
 	}
 	return s.pageStatus(w, r, status, "returns", "Returns", body, notes...)

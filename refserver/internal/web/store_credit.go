@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -25,6 +26,19 @@ func (s *server) storeCredit(w http.ResponseWriter, r *http.Request) error {
 	}
 	body := creditBody{CreditPage: page, Pages: pages(r, page.Page, page.Size, page.Total)}
 	return s.page(w, r, "store_credit", "Store credit", body)
+}
+
+// creditWords are the amounts of store credit that who looks has, one for each currency; empty
+// for none.
+func (s *server) creditWords(r *http.Request) (string, error) {
+	page, err := s.Endpoints.StoreCredit(r.Context(), user(r), endpoint.Paging{})
+	var have []string
+	for _, m := range page.Balances {
+		if m.Sign() > 0 {
+			have = append(have, amount(m.Minor(), m.Currency()))
+		}
+	}
+	return strings.Join(have, " and "), err
 }
 
 // creditForm is the part of the checkout that store credit pays.

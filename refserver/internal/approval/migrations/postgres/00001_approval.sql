@@ -35,7 +35,8 @@ CREATE TABLE rk_approval_days (
 CREATE TABLE rk_approval_spent (
     asker_id     TEXT NOT NULL,
     day          TEXT NOT NULL,
-    return_id    TEXT NOT NULL,
+    return_id    TEXT NOT NULL, -- or which rest of a payment
+    currency     TEXT NOT NULL,
     amount_minor BIGINT NOT NULL CHECK (amount_minor >= 0),
     PRIMARY KEY (asker_id, day, return_id)
 );
