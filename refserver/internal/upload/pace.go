@@ -43,6 +43,7 @@ type paced struct {
 	body   io.Reader
 	waited time.Duration // for the client
 	n      int64
+	err    error // that ended it
 }
 
 func newPaced(w http.ResponseWriter, r *http.Request, pace Pace) *paced {
@@ -50,6 +51,19 @@ func newPaced(w http.ResponseWriter, r *http.Request, pace Pace) *paced {
 }
 
 func (p *paced) Read(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, err := p.read(b)
+	if p.err = err; errors.Is(err, io.EOF) {
+		// The server watches a connection whose request was read, and takes a deadline that passes
+		// for a client that is gone. Not all bodies come from there: a small one was read before.
+		_ = p.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+func (p *paced) read(b []byte) (int, error) {
 	if p.waited > p.pace.Longest ||
 		p.waited > p.pace.Grace && float64(p.n) < (p.waited-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
 		return 0, tooSlow()

@@ -173,6 +173,8 @@ func (in *Intake) refuse(why error) error {
 
 // done gives the rest of the request the time it needs.
 func (in *Intake) done() {
+	// A form may end before its body does, whose end lifts the deadline of reading.
+	_, _ = io.CopyN(io.Discard, in.body, small)
 	in.cancel()
 	var ctx context.Context
 	ctx, in.cancel = context.WithTimeout(in.r.Context(), work)
