@@ -24,8 +24,8 @@ func TestALostSecondFactorIsRemovedByACommand(t *testing.T) {
 	}
 	defer db.Close()
 	insert := "INSERT INTO rk_auth_users (id, username, username_key, email, password_hash, role, role_by, " +
-		"super, generation, created_at, updated_at, factor_secret, factor_on, factor_step) VALUES ('1', 'Root', " +
-		"'root', 'root@example.com', '', 'admin', '', true, 0, 0, 0, 'of another key', true, 5)"
+		"super, generation, created_at, updated_at, factor_secret, factor_on, factor_step, codes_tried) " +
+		"VALUES ('1', 'Root', 'root', 'root@example.com', '', 'admin', '', true, 0, 0, 0, 'of another key', true, 5, 0)"
 	if _, err := db.ExecContext(t.Context(), insert); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package ordersdb_test
 import (
 	"context"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -58,17 +57,6 @@ func TestStoreWithCreditOnSQLite(t *testing.T) {
 
 func TestStoreWithCreditOnPostgreSQL(t *testing.T) {
 	db := both(t, sqlstoretest.Postgres(t))
-	var tables []string
-	err := db.Read().NewSelect().Table("pg_tables").Column("tablename").
-		Where("schemaname = current_schema()").Where("tablename NOT LIKE '%version%'").Scan(t.Context(), &tables)
-	if err != nil || len(tables) < 10 {
-		t.Fatal(tables, err)
-	}
-	orderstest.TestCredit(t, func(t *testing.T) orderstest.CreditStore {
-		if _, err := db.Writer().ExecContext(t.Context(),
-			"TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
-			t.Fatal(err)
-		}
-		return withCredit(db)
-	})
+	emptied := sqlstoretest.Emptied(t, db)
+	orderstest.TestCredit(t, func(t *testing.T) orderstest.CreditStore { return withCredit(emptied(t)) })
 }

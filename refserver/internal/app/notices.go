@@ -107,6 +107,10 @@ var accountMails = map[string]mailing.Content{
 		Subject: "The second factor was turned off",
 		Lines:   []string{"Signing in to your account now takes the password alone."},
 	},
+	auth.ChangeWrongCodes: {
+		Subject: "Wrong codes for your account",
+		Lines:   []string{"Somebody entered your password and then several wrong codes of your second factor."},
+	},
 	auth.ChangeRecovered: {
 		Subject: "A recovery code was used",
 		Lines:   []string{"Somebody signed in to your account with one of its recovery codes."},

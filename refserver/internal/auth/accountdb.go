@@ -90,7 +90,8 @@ func endAll(ctx context.Context, tx bun.IDB, id string) error {
 // SetPassword implements AccountStore.
 func (d *DB) SetPassword(ctx context.Context, id, passwordHash string, at time.Time) (User, error) {
 	return d.changeUser(ctx, "set password", id, true, func(r *userRow) (Change, error) {
-		r.PasswordHash, r.UpdatedAt = passwordHash, sqldb.At(at)
+		// Who tried the codes needs the new password now.
+		r.PasswordHash, r.CodesTried, r.UpdatedAt = passwordHash, 0, sqldb.At(at)
 		return changeOf(ChangePassword, r.user()), nil
 	})
 }
@@ -293,7 +294,8 @@ func (d *DB) UseReset(ctx context.Context, tokenHash string, u User, passwordHas
 			return errors.Join(err, ErrNotFound)
 		}
 		res, err = tx.NewUpdate().Model((*userRow)(nil)).Set("password_hash = ?", passwordHash).
-			Set("generation = generation + 1").Set("updated_at = ?", sqldb.At(now)).Where("id = ?", u.ID).
+			Set("generation = generation + 1").Set("codes_tried = 0").Set("updated_at = ?", sqldb.At(now)).
+			Where("id = ?", u.ID).
 			Where("deleted_at IS NULL").Where("locked_at IS NULL").Where("NOT super").Exec(ctx)
 		if err != nil {
 			return err

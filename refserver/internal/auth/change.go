@@ -11,6 +11,7 @@ const (
 	ChangeRegistered     = "account.registered"
 	ChangeSignedIn       = "account.signed_in"
 	ChangeSignInFailed   = "account.sign_in_failed"
+	ChangeWrongCodes     = "account.wrong_codes" // so many of the second factor in a day that it is worth a mail
 	ChangeSignedOut      = "account.signed_out"
 	ChangeConfirmed      = "account.password_confirmed"
 	ChangeSessionEnded   = "account.session_ended"

@@ -64,6 +64,8 @@ type userRow struct {
 	FactorSecret string
 	FactorOn     bool
 	FactorStep   int64
+	CodesTried   int
+	CodesSince   sqldb.Time // NULL: never
 	Generation   int64
 	RoleBy       string
 	RoleAt       sqldb.Time // NULL: nobody changed it
@@ -249,12 +251,13 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 			if r.Super {
 				r.Role, r.LockedAt, r.RoleBy, r.RoleAt = string(Admin), sqldb.Time{}, "", sqldb.Time{}
 				if passwordHash != "" {
-					r.PasswordHash, r.Generation = passwordHash, r.Generation+1
+					r.PasswordHash, r.CodesTried, r.Generation = passwordHash, 0, r.Generation+1
 				}
 				row = r
 			}
 			q := tx.NewUpdate().Model(&r).Column(
-				"role", "role_by", "role_at", "super", "password_hash", "generation", "locked_at", "updated_at",
+				"role", "role_by", "role_at", "super", "password_hash", "codes_tried", "generation", "locked_at",
+				"updated_at",
 			)
 			if _, err := q.WherePK().Exec(ctx); err != nil {
 				return err

@@ -27,6 +27,13 @@ const (
 	factorSkew    = 1  // periods before and after that are taken too
 	recoveryCodes = 10
 	pendingFor    = 10 * time.Minute // between password and code
+
+	// codesPerDay is how many codes of an account may be wrong in a day (codeDay), however many
+	// replicas are asked: three are right at a time, so that somebody who has the password guesses
+	// one within a year with a probability of 3 %. Its owner hears of codesTold, and of the last.
+	codesPerDay = 30
+	codesTold   = 5
+	codeDay     = 24 * time.Hour
 )
 
 // FactorSetup is a second factor that is not on yet.
@@ -170,10 +177,14 @@ func (s *Service) checkCode(ctx context.Context, u User, code, address string) e
 		return fmt.Errorf("auth: second factor: %w", err)
 	}
 	code = strings.ToLower(strings.Join(strings.Fields(code), ""))
-	right := false
+	right, count := false, 0
 	if len(code) == int(otp.DigitsSix) {
+		if count, err = s.tryCode(ctx, u); err != nil {
+			return err
+		}
 		right, err = s.checkTOTP(ctx, u, code)
 	} else if u.Factor && code != "" {
+		// It has too many bits to be guessed, and so is the way in when the day's codes are used up.
 		right, err = s.store.UseRecoveryCode(ctx, u, s.recoveryHash(u, code))
 	}
 	if err != nil || right {
@@ -181,8 +192,35 @@ func (s *Service) checkCode(ctx context.Context, u User, code, address string) e
 	}
 	failed = true
 	s.slowdown.failed("code " + u.ID)
+	return s.wrongCode(ctx, u, count, address)
+}
+
+// tryCode counts a code that is about to be checked, and returns how many of the day it makes. One
+// that is being turned on has its secret on the screen: there is nothing to guess.
+func (s *Service) tryCode(ctx context.Context, u User) (int, error) {
+	if !u.Factor {
+		return 0, nil
+	}
+	now := s.now()
+	n, over, err := s.store.TryCode(ctx, u.ID, codesPerDay, now)
+	if err == nil && n == 0 {
+		err = &Error{Code: CodeTooManyAttempts, RetryAfter: over.Sub(now),
+			Message: "Too many wrong codes within a day. Sign in with a recovery code, or reset your password first"}
+	}
+	return n, err
+}
+
+// wrongCode records a wrong code, and that there were so many that the owner has to hear of it. It
+// returns what to answer.
+func (s *Service) wrongCode(ctx context.Context, u User, count int, address string) error {
 	if err := s.record(ctx, nil, changeOf(ChangeSignInFailed, u, "reason", "code", "address", address)); err != nil {
 		return err
+	}
+	if count == codesTold || count == codesPerDay {
+		c := changeOf(ChangeWrongCodes, u, "codes", strconv.Itoa(count), "address", address)
+		if err := s.record(ctx, nil, c); err != nil {
+			return err
+		}
 	}
 	return &Error{
 		Code:    CodeInvalid,

@@ -39,11 +39,36 @@ func (d *DB) FactorSecret(ctx context.Context, id string) (string, error) {
 	return row.FactorSecret, err
 }
 
+// TryCode implements AccountStore.
+func (d *DB) TryCode(ctx context.Context, id string, limit int, at time.Time) (n int, over time.Time, err error) {
+	err = d.tx(ctx, "try second factor", func(ctx context.Context, tx bun.IDB) error {
+		row, err := oneUser(ctx, tx, "id", id, true)
+		if err != nil {
+			return err
+		}
+		// A day that begins after the next one would is of a clock that was ahead.
+		since := row.CodesSince.Time()
+		if since.IsZero() || !at.Before(since.Add(codeDay)) || since.After(at.Add(codeDay)) {
+			row.CodesTried, row.CodesSince, since = 0, sqldb.At(at), at
+		}
+		over = since.Add(codeDay)
+		if row.CodesTried >= limit {
+			return nil
+		}
+		row.CodesTried++
+		n = row.CodesTried
+		_, err = tx.NewUpdate().Model(&row).Column("codes_tried", "codes_since").WherePK().Exec(ctx)
+		return err
+	})
+	return n, over, err
+}
+
 // UseFactorStep implements AccountStore.
 func (d *DB) UseFactorStep(ctx context.Context, id string, step int64) (bool, error) {
 	used := false
 	err := d.tx(ctx, "use second factor", func(ctx context.Context, tx bun.IDB) (err error) {
 		used, err = sqldb.ChangedOne(tx.NewUpdate().Model((*userRow)(nil)).Set("factor_step = ?", step).
+			Set("codes_tried = CASE WHEN codes_tried > 0 THEN codes_tried - 1 ELSE 0 END").
 			Where("id = ?", id).Where("factor_step < ?", step).Exec(ctx))
 		return err
 	})
@@ -96,10 +121,10 @@ func (d *DB) TurnFactorOff(ctx context.Context, id, keep string, at time.Time) (
 		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
 			return err
 		}
-		row.FactorSecret, row.FactorOn, row.FactorStep = "", false, 0
+		row.FactorSecret, row.FactorOn, row.FactorStep, row.CodesTried = "", false, 0, 0
 		row.Generation, row.UpdatedAt = row.Generation+1, sqldb.At(at)
 		q := tx.NewUpdate().Model(&row).
-			Column("factor_secret", "factor_on", "factor_step", "generation", "updated_at")
+			Column("factor_secret", "factor_on", "factor_step", "codes_tried", "generation", "updated_at")
 		if _, err := q.WherePK().Exec(ctx); err != nil {
 			return err
 		}

@@ -125,8 +125,12 @@ type AccountStore interface {
 	SetFactorSecret(ctx context.Context, id, secret string, at time.Time) (User, error)
 	// FactorSecret returns the secret of the user's second factor, empty for none.
 	FactorSecret(ctx context.Context, id string) (string, error)
-	// UseFactorStep notes that the code of the step was used, and reports false
-	// where that or a later one was before: a code works once.
+	// TryCode counts a code of the user that is about to be checked, and returns how many of the
+	// day it makes; 0 where limit were tried already, and then when the day is over. The day begins
+	// with its first code.
+	TryCode(ctx context.Context, id string, limit int, at time.Time) (n int, over time.Time, err error)
+	// UseFactorStep notes that the code of the step was used, and that it was not a wrong one, and
+	// reports false where that or a later one was before: a code works once.
 	UseFactorStep(ctx context.Context, id string, step int64) (bool, error)
 	// TurnFactorOn turns the second factor on, with the hashes of its recovery
 	// codes, and ends the user's sessions but the one with the token hash keep.

@@ -41,15 +41,17 @@ func (p *pipe) Addr() net.Addr { return &net.UnixAddr{} }
 func TestTheTimeToArriveEndsWithTheBody(t *testing.T) {
 	kind, fields := form("name", "value", "photos/a", strings.Repeat("photo", 1000))
 	object := `{"photos":["` + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("photo", 1000))) + `"]}`
+	asForm := func(in *Intake) error { return in.ReadForm(nil) }
+	asJSON := func(in *Intake) error { _, err := in.ReadJSON(nil); return err }
 	for _, tc := range []struct {
 		name, kind, body string
 		read             func(*Intake) error
 	}{
-		{"a form", kind, fields, func(in *Intake) error { return in.ReadForm(nil) }},
-		{"a form with something after it", kind, fields + "\r\nmore", func(in *Intake) error { return in.ReadForm(nil) }},
-		{"fields", "application/x-www-form-urlencoded", "name=value", func(in *Intake) error { return in.ReadForm(nil) }},
-		{"no form", "text/plain", "hello", func(in *Intake) error { return in.ReadForm(nil) }},
-		{"JSON", "application/json", object, func(in *Intake) error { _, err := in.ReadJSON(nil); return err }},
+		{"a form", kind, fields, asForm},
+		{"a form with something after it", kind, fields + "\r\nmore", asForm},
+		{"fields", "application/x-www-form-urlencoded", "name=value", asForm},
+		{"no form", "text/plain", "hello", asForm},
+		{"JSON", "application/json", object, asJSON},
 	} {
 		whole := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(tc.body), tc.body)
 		chunk := fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(tc.body), tc.body)

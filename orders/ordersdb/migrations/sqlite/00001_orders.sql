@@ -241,3 +241,22 @@ CREATE TABLE rk_orders_deliveries (
 CREATE INDEX rk_orders_deliveries_due_idx ON rk_orders_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
 CREATE INDEX rk_orders_deliveries_order_idx ON rk_orders_deliveries (aggregate_id, subscriber, seq)
     WHERE delivered_at IS NULL;
+
+-- What happened is never rewritten: the trail shows it to who looks for what staff did.
+CREATE TRIGGER rk_orders_events_are_not_changed BEFORE UPDATE OF
+    id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name, data, from_address, from_request
+    ON rk_orders_events
+BEGIN
+    SELECT RAISE(ABORT, 'the history of orders is append-only');
+END;
+CREATE TRIGGER rk_orders_events_are_not_deleted BEFORE DELETE ON rk_orders_events
+BEGIN
+    SELECT RAISE(ABORT, 'the history of orders is append-only');
+END;
+-- INSERT OR REPLACE removes a row without asking the trigger before DELETE.
+CREATE TRIGGER rk_orders_events_are_not_replaced BEFORE INSERT ON rk_orders_events
+    WHEN EXISTS (SELECT 1 FROM rk_orders_events WHERE id = NEW.id)
+        OR EXISTS (SELECT 1 FROM rk_orders_events WHERE aggregate_id = NEW.aggregate_id AND seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'the history of orders is append-only');
+END;

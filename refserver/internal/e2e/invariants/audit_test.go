@@ -269,6 +269,12 @@ func TestEachViolationIsFound(t *testing.T) {
 			ledger := clean
 			ledger.Charges, ledger.Refunds = slices.Clone(clean.Charges), slices.Clone(clean.Refunds)
 			db := copied(t, file)
+			for _, store := range []string{"orders", "refunds", "returns"} {
+				_, err := db.Writer().ExecContext(t.Context(), "DROP TRIGGER ?(rk)"+store+"_events_are_not_changed")
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
 			if c.plan != "" {
 				res, err := db.Writer().ExecContext(t.Context(), c.plan)
 				if err != nil {

@@ -222,3 +222,22 @@ CREATE TABLE rk_refunds_deliveries (
 CREATE INDEX rk_refunds_deliveries_due_idx ON rk_refunds_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
 CREATE INDEX rk_refunds_deliveries_order_idx ON rk_refunds_deliveries (aggregate_id, subscriber, seq)
     WHERE delivered_at IS NULL;
+
+-- What happened is never rewritten: the trail shows it to who looks for what staff did.
+CREATE TRIGGER rk_refunds_events_are_not_changed BEFORE UPDATE OF
+    id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name, data, from_address, from_request
+    ON rk_refunds_events
+BEGIN
+    SELECT RAISE(ABORT, 'the history of refunds is append-only');
+END;
+CREATE TRIGGER rk_refunds_events_are_not_deleted BEFORE DELETE ON rk_refunds_events
+BEGIN
+    SELECT RAISE(ABORT, 'the history of refunds is append-only');
+END;
+-- INSERT OR REPLACE removes a row without asking the trigger before DELETE.
+CREATE TRIGGER rk_refunds_events_are_not_replaced BEFORE INSERT ON rk_refunds_events
+    WHEN EXISTS (SELECT 1 FROM rk_refunds_events WHERE id = NEW.id)
+        OR EXISTS (SELECT 1 FROM rk_refunds_events WHERE aggregate_id = NEW.aggregate_id AND seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'the history of refunds is append-only');
+END;

@@ -146,3 +146,17 @@ CREATE TABLE rk_returns_deliveries (
 CREATE INDEX rk_returns_deliveries_due_idx ON rk_returns_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
 CREATE INDEX rk_returns_deliveries_order_idx ON rk_returns_deliveries (aggregate_id, subscriber, seq)
     WHERE delivered_at IS NULL;
+
+-- What happened is never rewritten: the trail shows it to who looks for what staff did.
+CREATE FUNCTION rk_returns_events_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the history of returns is append-only' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER rk_returns_events_are_not_changed BEFORE UPDATE OF
+    id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name, data, from_address, from_request
+    ON rk_returns_events
+    FOR EACH ROW EXECUTE FUNCTION rk_returns_events_are_final();
+CREATE TRIGGER rk_returns_events_are_not_deleted BEFORE DELETE ON rk_returns_events
+    FOR EACH ROW EXECUTE FUNCTION rk_returns_events_are_final();
+CREATE TRIGGER rk_returns_events_are_not_truncated BEFORE TRUNCATE ON rk_returns_events
+    FOR EACH STATEMENT EXECUTE FUNCTION rk_returns_events_are_final();

@@ -13,6 +13,8 @@ CREATE TABLE rk_auth_users (
     factor_secret TEXT NOT NULL, -- of the second factor, encrypted; empty: none
     factor_on     BOOLEAN NOT NULL, -- a code has proved that the owner has it
     factor_step   BIGINT NOT NULL, -- of the last code, which works once
+    codes_tried   INTEGER NOT NULL, -- since codes_since, and not right
+    codes_since   TIMESTAMPTZ, -- NULL: never
     generation    BIGINT NOT NULL, -- grows with what ends all sessions: a session of another number is over
     role_by       TEXT NOT NULL, -- id of who gave the role; empty: nobody
     role_at       TIMESTAMPTZ, -- when; NULL: as the account was made
