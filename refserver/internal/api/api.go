@@ -99,10 +99,6 @@ func (a *API) Route(r *http.Request) string { return a.route(r) }
 // address does not take a 405, both as JSON.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, pattern := a.mux.Handler(r); pattern != "" {
-		if err := input.Plain(r); err != nil {
-			a.fail(w, r, err)
-			return
-		}
 		a.mux.ServeHTTP(w, r)
 		return
 	}
@@ -153,10 +149,14 @@ func (a *API) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	a.write(w, r, p.Status, failure(p))
 }
 
-// door passes on whoever may ask for the action.
+// door passes on whoever may ask for the action, and then looks at what they send.
 func (a *API) door(action endpoint.Action, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := action.Permit(user(r)); err != nil {
+		err := action.Permit(user(r))
+		if err == nil {
+			err = input.Plain(r)
+		}
+		if err != nil {
 			a.fail(w, r, err)
 			return
 		}

@@ -33,11 +33,14 @@ func (a *API) partnerRoutes() {
 func (a *API) open(pattern string, h handler) { a.guarded(pattern, a.adapt(h)) }
 
 // partnerOf is the partner whose key the request has. Without a valid one the answer is
-// the same, whatever is wrong with it.
+// the same, whatever is wrong with it, and with the body.
 func (a *API) partnerOf(r *http.Request) (partner.Partner, error) {
 	p, err := a.PartnerOf(r.Context(), r.Header.Get(keyHeader))
 	if errors.Is(err, partner.ErrKey) {
 		err = problem.New(http.StatusUnauthorized, "API_KEY", "The X-API-Key is not valid. Ask the shop for a new key.")
+	}
+	if err == nil {
+		err = input.Plain(r)
 	}
 	return p, err
 }

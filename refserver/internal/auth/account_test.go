@@ -98,6 +98,10 @@ func TestRegistrationsAreRefusedWithTheField(t *testing.T) {
 		{"name with markup", func(r *auth.Registration) { r.Username = "<b>ada" }, "username", auth.CodeInvalid},
 		{"name with a newline", func(r *auth.Registration) { r.Username = "ada\n" }, "username", auth.CodeInvalid},
 		{"name in other letters", func(r *auth.Registration) { r.Username = "аda" }, "username", auth.CodeInvalid},
+		{"an e-mail from right to left", func(r *auth.Registration) { r.Email = "moc.\u202e@example.com" }, "email",
+			auth.CodeInvalid},
+		{"an e-mail of no width", func(r *auth.Registration) { r.Email = "ada\u200b@example.com" }, "email",
+			auth.CodeInvalid},
 		{"no e-mail", func(r *auth.Registration) { r.Email = "" }, "email", auth.CodeInvalid},
 		{
 			"e-mail with a name",

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -94,8 +95,10 @@ func (r Registration) Validate() error {
 			Message: "A username has 3 to 64 of the letters a to z, digits, _ . and -",
 		}
 	}
+	// What isn't printed, such as a mark that turns the direction, has one address look like another.
+	unprinted := func(c rune) bool { return !unicode.IsPrint(c) }
 	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > MaxEmail ||
-		strings.ContainsAny(r.Email, "\r\n") {
+		strings.ContainsFunc(r.Email, unprinted) {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "email",
