@@ -11,6 +11,11 @@ import (
 // Products lists all products by id.
 func (s *Service) Products(ctx context.Context) ([]Product, error) { return s.store.Products(ctx) }
 
+// FindProducts returns a page of products, by id, and how many match.
+func (s *Service) FindProducts(ctx context.Context, q ProductQuery) ([]Product, int, error) {
+	return s.store.FindProducts(ctx, q)
+}
+
 // Product returns a product, or ErrNotFound.
 func (s *Service) Product(ctx context.Context, id int64) (Product, error) {
 	return s.store.Product(ctx, id)

@@ -54,12 +54,16 @@ const Horizon = 2 * time.Minute
 //  22. What is not there is ErrNotFound, whatever the id.
 //  23. A call in a context that has ended does nothing, and returns the context's error.
 //  24. No memory is shared with the caller, in a callback neither.
+//  25. FindProducts returns what its query selects, by id, page by page, and how many there
+//     are.
 type Store interface {
 	// Products and their stock.
 
 	Product(ctx context.Context, id int64) (Product, error)
 	// Products lists all products by id.
 	Products(ctx context.Context) ([]Product, error)
+	// FindProducts returns a page of products, by id, and how many match.
+	FindProducts(ctx context.Context, q ProductQuery) ([]Product, int, error)
 	// SaveProduct creates a product when id is 0 (the callback gets the zero
 	// Product), or loads product id locked, runs change, and saves it. A
 	// change of Stock is recorded as an adjustment with the stamp. A text of the product
@@ -184,18 +188,34 @@ type Query struct {
 	CountUpTo   int       // no more than these are counted of the orders that match; 0 means all
 }
 
-// MaxPageSize is the most orders of one page.
+// ProductQuery selects products. Zero fields select all.
+type ProductQuery struct {
+	IDs        []int64 // ids of no product are left out
+	Text       string  // part of the name or of the category, any case
+	StockBelow int     // only those with fewer units than this in stock
+	Page       int     // 1 is the first; 0 means 1
+	PageSize   int     // 1 to 1000; 0 means 20
+}
+
+// MaxPageSize is the most orders, or products, of one page.
 const MaxPageSize = 1000
 
 // Normalize returns q with a Page of 1 or more (a billion at most) and a
 // PageSize of 1 to MaxPageSize, 20 when it was 0.
 func (q Query) Normalize() Query {
-	q.Page = min(max(q.Page, 1), 1_000_000_000)
-	switch {
-	case q.PageSize <= 0:
-		q.PageSize = 20
-	case q.PageSize > MaxPageSize:
-		q.PageSize = MaxPageSize
-	}
+	q.Page, q.PageSize = normalPage(q.Page, q.PageSize)
 	return q
+}
+
+// Normalize returns q with a Page and a PageSize as those of Query.Normalize.
+func (q ProductQuery) Normalize() ProductQuery {
+	q.Page, q.PageSize = normalPage(q.Page, q.PageSize)
+	return q
+}
+
+func normalPage(page, size int) (int, int) {
+	if size <= 0 {
+		size = 20
+	}
+	return min(max(page, 1), 1_000_000_000), min(size, MaxPageSize)
 }

@@ -36,12 +36,23 @@ func (s switchedSales) Product(ctx context.Context, id int64) (Product, error) {
 // Products implements Store.
 func (s switchedSales) Products(ctx context.Context) ([]Product, error) {
 	list, err := s.Store.Products(ctx)
+	return s.usual(ctx, list), err
+}
+
+// FindProducts implements Store.
+func (s switchedSales) FindProducts(ctx context.Context, q ProductQuery) ([]Product, int, error) {
+	list, n, err := s.Store.FindProducts(ctx, q)
+	return s.usual(ctx, list), n, err
+}
+
+// usual takes the sales off the products of a list while no product has one.
+func (s switchedSales) usual(ctx context.Context, list []Product) []Product {
 	if !s.on(ctx) {
 		for i := range list {
 			list[i].Sales = nil
 		}
 	}
-	return list, err
+	return list
 }
 
 // Cart implements Store.

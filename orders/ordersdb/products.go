@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -47,6 +49,43 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 	if err := s.db.Read().NewSelect().Model(&rows).Order("p.id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("ordersdb: products: %w", err)
 	}
+	return s.productsOf(ctx, rows)
+}
+
+// FindProducts implements orders.Store.
+func (s *Store) FindProducts(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+	q = q.Normalize()
+	if !storable(q.Text) {
+		return nil, 0, nil
+	}
+	var rows []productRow
+	sel := s.db.Read().NewSelect().Model(&rows)
+	if q.IDs != nil {
+		sel = sel.Where("p.id IN (?)", bun.List(q.IDs))
+	}
+	if q.Text != "" {
+		sel = sel.Where(`p.search LIKE ? ESCAPE '\'`, "%"+likeEscape.Replace(strings.ToLower(q.Text))+"%")
+	}
+	if q.StockBelow != 0 {
+		sel = sel.Where("p.stock < ?", q.StockBelow)
+	}
+	sel = sel.Order("p.id").Limit(int64(q.PageSize)).Offset(paging.Offset(q.Page, q.PageSize))
+	if err := sel.Scan(ctx); err != nil {
+		return nil, 0, fmt.Errorf("ordersdb: find products: %w", err)
+	}
+	n := int64(len(rows))
+	if q.Page > 1 || len(rows) == q.PageSize { // else the first page has all there are
+		var err error
+		if n, err = sel.Count(ctx); err != nil {
+			return nil, 0, fmt.Errorf("ordersdb: find products: %w", err)
+		}
+	}
+	products, err := s.productsOf(ctx, rows)
+	return products, int(n), err
+}
+
+// productsOf returns the products of the rows, in their order, with their flash sales.
+func (s *Store) productsOf(ctx context.Context, rows []productRow) ([]orders.Product, error) {
 	found := make(map[int64]orders.Product, len(rows))
 	for _, r := range rows {
 		found[r.ID] = r.product()

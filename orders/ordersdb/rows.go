@@ -29,6 +29,7 @@ type productRow struct {
 	CreatedAt        sqldb.Time
 	UpdatedAt        sqldb.Time
 	OnSale           bool // has flash sales that are not closed
+	Search           string
 }
 
 func (r productRow) product() orders.Product {
@@ -48,6 +49,7 @@ func rowOfProduct(p orders.Product) productRow {
 		), FinalSale: p.FinalSale, DiscountBP: int64(p.DiscountBP), ShippingWeight: p.ShippingWeight,
 		CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
 		CreatedAt: sqldb.At(p.CreatedAt), UpdatedAt: sqldb.At(p.UpdatedAt),
+		Search: strings.ToLower(p.Name + "\n" + p.Category),
 	}
 }
 

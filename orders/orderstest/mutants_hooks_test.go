@@ -25,6 +25,7 @@ type (
 type hooked struct {
 	*Store
 	product     func(ctx context.Context, id int64) (orders.Product, error)
+	products    func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error)
 	save        func(ctx context.Context, id int64, s event.Stamp, change saving) (orders.Product, error)
 	restock     func(ctx context.Context, r orders.Restock, s event.Stamp) (bool, error)
 	cart        func(ctx context.Context, customer string) (orders.Cart, map[int64]orders.Product, error)
@@ -49,6 +50,13 @@ func (h *hooked) Product(ctx context.Context, id int64) (orders.Product, error) 
 		return h.product(ctx, id)
 	}
 	return h.Store.Product(ctx, id)
+}
+
+func (h *hooked) FindProducts(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+	if h.products != nil {
+		return h.products(ctx, q)
+	}
+	return h.Store.FindProducts(ctx, q)
 }
 
 func (h *hooked) SaveProduct(ctx context.Context, id int64, s event.Stamp, change saving) (orders.Product, error) {

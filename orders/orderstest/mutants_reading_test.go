@@ -243,6 +243,35 @@ func readingMutants() []storeMutant {
 		{15, "it knows customers in any case", func(h *hooked) {
 			h.queried(func(q *orders.Query) { q.CustomerID = h.orderedBy(q.CustomerID) })
 		}},
+		{25, "it counts the page of products", func(h *hooked) {
+			h.products = func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+				all, _, err := h.Store.FindProducts(ctx, q)
+				return all, len(all), err
+			}
+		}},
+		{25, "it finds products of any stock", func(h *hooked) {
+			h.products = func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+				q.StockBelow = 0
+				return h.Store.FindProducts(ctx, q)
+			}
+		}},
+		{25, "it finds all products by no id", func(h *hooked) {
+			h.products = func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+				if len(q.IDs) == 0 {
+					q.IDs = nil
+				}
+				return h.Store.FindProducts(ctx, q)
+			}
+		}},
+		{25, "it finds a product in its own case alone", func(h *hooked) {
+			h.products = func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+				all, _, err := h.Store.FindProducts(ctx, q)
+				all = slices.DeleteFunc(all, func(p orders.Product) bool {
+					return !strings.Contains(p.Name+"\n"+p.Category, q.Text)
+				})
+				return all, len(all), err
+			}
+		}},
 		{16, "it loses the last event", func(h *hooked) {
 			h.eventsOf(func(all []event.Event) []event.Event { return all[:len(all)-1] })
 		}},

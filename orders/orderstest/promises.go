@@ -107,4 +107,8 @@ var storePromises = []suite.Promise[*bench]{
 		suite.By("what was given and got is the caller's own", testShared),
 		suite.By("what a refused callback did to its arguments is not saved", testInPlace),
 	),
+	suite.Says("25. FindProducts returns what its query selects, by id, page by page, and how many there are.",
+		suite.By("products are listed by id, by page", testProductPages),
+		suite.By("products are found by what a query names", testProductFilters),
+	),
 }

@@ -95,6 +95,21 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 	return all, nil
 }
 
+// FindProducts implements orders.Store.
+func (s *Store) FindProducts(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+	all, err := s.Products(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	q = q.Normalize()
+	text := strings.ToLower(q.Text)
+	found := slices.DeleteFunc(all, func(p orders.Product) bool {
+		return q.IDs != nil && !slices.Contains(q.IDs, p.ID) || q.StockBelow != 0 && p.Stock >= q.StockBelow ||
+			!strings.Contains(strings.ToLower(p.Name), text) && !strings.Contains(strings.ToLower(p.Category), text)
+	})
+	return paging.Cut(found, q.Page, q.PageSize), len(found), nil
+}
+
 // SaveProduct implements orders.Store.
 func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp,
 	change func(*orders.Product) error) (orders.Product, error) {

@@ -99,6 +99,10 @@ func testContext(b *bench) {
 	b.Ended(reflect.TypeFor[orders.Store](), map[string]func(ctx context.Context) error{
 		"Product":  func(ctx context.Context) error { _, err := b.store.Product(ctx, p.ID); return err },
 		"Products": func(ctx context.Context) error { _, err := b.store.Products(ctx); return err },
+		"FindProducts": func(ctx context.Context) error {
+			_, _, err := b.store.FindProducts(ctx, orders.ProductQuery{})
+			return err
+		},
 		"SaveProduct": func(ctx context.Context) error {
 			_, err := b.store.SaveProduct(ctx, p.ID, b.stamp(),
 				func(*orders.Product) error { return no("SaveProduct") })

@@ -99,6 +99,10 @@ func testShared(b *bench) {
 	}{
 		{"Product", func() (any, error) { v, err := b.store.Product(b.ctx, p.ID); return &v, err }},
 		{"Products", func() (any, error) { v, err := b.store.Products(b.ctx); return &v, err }},
+		{"FindProducts", func() (any, error) {
+			v, _, err := b.store.FindProducts(b.ctx, orders.ProductQuery{})
+			return &v, err
+		}},
 		{"SaveProduct", func() (any, error) {
 			v, err := b.store.SaveProduct(b.ctx, p.ID, b.stamp(), func(*orders.Product) error { return nil })
 			return &v, err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -48,6 +47,86 @@ func testProducts(b *bench) {
 	all, err := b.store.Products(b.ctx)
 	b.ok(err)
 	b.equal("products by id", all, []orders.Product{want, second})
+}
+
+func testProductPages(b *bench) {
+	var all []orders.Product
+	for i := range 7 {
+		all = append(all, b.product(fmt.Sprint("Mouse ", i), i))
+	}
+	for _, c := range []struct {
+		page, size int
+		want       []orders.Product
+	}{
+		{0, 3, all[:3]}, {1, 3, all[:3]}, {2, 3, all[3:6]}, {3, 3, all[6:]}, {4, 3, nil}, {1, 7, all}, {2, 7, nil},
+		{0, 0, all}, {-1, 0, all}, {1, 10_000, all}, {1_000_000_000, 1000, nil},
+	} {
+		found, n, err := b.store.FindProducts(b.ctx, orders.ProductQuery{Page: c.page, PageSize: c.size})
+		b.ok(err)
+		b.equal(fmt.Sprintf("page %d of %d", c.page, c.size), append([]orders.Product(nil), found...), c.want)
+		b.equal(fmt.Sprintf("page %d of %d: count", c.page, c.size), n, len(all))
+	}
+}
+
+func testProductFilters(b *bench) {
+	named := func(name, category string, stock int) int64 {
+		p, err := b.store.SaveProduct(b.ctx, 0, b.stamp(), func(p *orders.Product) error {
+			*p = orders.Product{Name: name, Category: category, Currency: "USD", Stock: stock}
+			return nil
+		})
+		b.ok(err)
+		return p.ID
+	}
+	none, _, err := b.store.FindProducts(b.ctx, orders.ProductQuery{})
+	b.ok(err)
+	b.equal("products of an empty shop", len(none), 0)
+	odd, desk, lamp := named("Maus 100% Ärger_x", "", 9), named("Desk", "Möbel", 0), named("Lamp", "LIGHT desk", 4)
+	for _, c := range []struct {
+		name string
+		q    orders.ProductQuery
+		want []int64
+	}{
+		{"all", orders.ProductQuery{}, []int64{odd, desk, lamp}},
+		{"of the name or the category", orders.ProductQuery{Text: "DESK"}, []int64{desk, lamp}},
+		{"any case beyond ASCII", orders.ProductQuery{Text: "äRGER"}, []int64{odd}},
+		{"any case beyond ASCII, of the category", orders.ProductQuery{Text: "MÖB"}, []int64{desk}},
+		{"percent is a letter", orders.ProductQuery{Text: "0%"}, []int64{odd}},
+		{"underscore is a letter", orders.ProductQuery{Text: "_"}, []int64{odd}},
+		{"backslash is a letter", orders.ProductQuery{Text: `\`}, nil},
+		{"quote", orders.ProductQuery{Text: "' OR '1'='1"}, nil},
+		{"not across name and category", orders.ProductQuery{Text: "deskmöb"}, nil},
+		{"nothing by NUL", orders.ProductQuery{Text: "desk\x00"}, nil},
+		{"none in stock", orders.ProductQuery{StockBelow: 1}, []int64{desk}},
+		{"few in stock", orders.ProductQuery{StockBelow: 5}, []int64{desk, lamp}},
+		{"two by id", orders.ProductQuery{IDs: []int64{lamp, odd, lamp, -1, lamp + 100}}, []int64{odd, lamp}},
+		{"none by id", orders.ProductQuery{IDs: []int64{}}, nil},
+		{"all at once", orders.ProductQuery{IDs: []int64{odd, lamp}, Text: "desk", StockBelow: 5}, []int64{lamp}},
+	} {
+		found, n, err := b.store.FindProducts(b.ctx, c.q)
+		b.ok(err)
+		var got []int64
+		for _, p := range found {
+			got = append(got, p.ID)
+			full, err := b.store.Product(b.ctx, p.ID)
+			b.ok(err)
+			b.equal(c.name+": product on a page", p, full)
+		}
+		b.equal(c.name, got, c.want)
+		b.equal(c.name+": count", n, len(c.want))
+	}
+	renamed, err := b.store.SaveProduct(b.ctx, desk, b.stamp(), func(p *orders.Product) error {
+		p.Name, p.Category = "Table", "Oak"
+		return nil
+	})
+	b.ok(err)
+	for text, want := range map[string]int{"table": 1, "oak": 1, "möbel": 0} {
+		found, n, err := b.store.FindProducts(b.ctx, orders.ProductQuery{Text: text})
+		b.ok(err)
+		b.equal("found by "+text+" after a change", []int{len(found), n}, []int{want, want})
+		if want == 1 {
+			b.equal("the changed product", found[0], renamed)
+		}
+	}
 }
 
 func testProductChangeFails(b *bench) {

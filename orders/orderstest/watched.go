@@ -25,6 +25,11 @@ func (w watched) Products(ctx context.Context) ([]orders.Product, error) {
 	return w.Store.Products(ctx)
 }
 
+func (w watched) FindProducts(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+	defer w.t.Call("FindProducts")()
+	return w.Store.FindProducts(ctx, q)
+}
+
 func (w watched) SaveProduct(
 	ctx context.Context,
 	id int64,

@@ -21,8 +21,8 @@ const (
 	// 1 had no shop_schema, 2 no outside money, 3 other names of columns, 5 one payment for each
 	// order, and no operations, notices, mails, webhooks or pages of the provider, 6 rows of the audit
 	// and of the terms that SQLite let be replaced, 7 schedules of feeds in minutes alone, 8 limits of
-	// a day without a currency, codes that each process counted for itself, and trails that could be
-	// changed.
+	// a day without a currency, codes that each process counted for itself, trails that could be
+	// changed, and no search of products.
 	schemaNumber = 9
 	minBinary    = 9
 )

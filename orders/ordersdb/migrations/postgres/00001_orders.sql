@@ -15,7 +15,8 @@ CREATE TABLE rk_products (
     updated_at        TIMESTAMPTZ NOT NULL,
     -- True while the product has flash sales that are not closed. Checkout reads
     -- it with the product, so that other products cost no statement more.
-    on_sale BOOLEAN NOT NULL DEFAULT FALSE
+    on_sale BOOLEAN NOT NULL DEFAULT FALSE,
+    search  TEXT NOT NULL -- name and category, in lower case
 ) WITH (fillfactor = 50);
 
 -- What changed the stock but orders: stock = sum(quantity) - units of orders
