@@ -61,7 +61,7 @@ func (r *Return) mayRefund(p Policy, m payment.Method) error {
 	}
 	if reached[r.Status] == 0 || reached[r.Status] < reached[from] {
 		return &Error{Code: CodeNotRefundable, Field: "status", Message: fmt.Sprintf(
-			"The case is %s; a refund can be paid from %s on.", words(r.Status), words(from))}
+			"The return is %s; a refund can be paid once it is %s.", words(r.Status), words(from))}
 	}
 	if m != "" && !slices.Contains(methods, m) {
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(

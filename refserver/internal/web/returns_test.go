@@ -68,7 +68,7 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	ada.get("/returns").want(http.StatusOK, "Which key?")
 	ada.photos("/returns/"+c.ID+"/info", nil, "details", "The space bar.").want(http.StatusFound)
 	staff.form(at+"/authorize", "decision", "maybe").want(http.StatusBadRequest, "must be approve or reject")
-	staff.form(at+"/refund").want(http.StatusConflict, "a refund can be paid from approved on")
+	staff.form(at+"/refund").want(http.StatusConflict, "a refund can be paid once it is approved")
 	staff.form(at+"/authorize", "decision", "approve", "decision_notes", "fine").want(http.StatusFound)
 	staff.form(at+"/shipment", "carrier", "UPS").want(http.StatusBadRequest, "tracking number", `value="UPS"`)
 	staff.form(at+"/shipment", "carrier", "UPS", "tracking_number", "1Z").want(http.StatusFound)
