@@ -15,11 +15,10 @@ import (
 
 // members are the use cases for whoever is signed in; all others are for staff.
 var members = []string{
-	"AddToCart", "CancelOrder", "CancelReturn", "Cart", "CheckInfo", "CheckPayment", "CheckRequest", "Checkout",
-	"ClearCart", "EstimateReturn", "Features",
-	"OnSale", "Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "RequestReturn",
-	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity", "CreditOffer", "StoreCredit",
-	"Notices", "ReadNotice", "SetMail", "WantsMail",
+	"AddToCart", "CancelOrder", "CancelReturn", "Cart", "CheckInfo", "CheckPayment", "CheckRequest",
+	"Checkout", "ClearCart", "CreditOffer", "EstimateReturn", "Features", "FindProducts", "Notices", "OnSale",
+	"Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "ReadNotice", "RequestReturn",
+	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity", "SetMail", "StoreCredit", "WantsMail",
 }
 
 // ask calls a use case as somebody, with nothing else, and returns its status;

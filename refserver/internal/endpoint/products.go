@@ -42,6 +42,16 @@ func (e *Endpoints) Products(ctx context.Context, by auth.User) ([]orders.Produc
 	return e.d.Orders.Products(ctx)
 }
 
+// FindProducts returns a page of products, and how many match.
+func (e *Endpoints) FindProducts(
+	ctx context.Context, by auth.User, q orders.ProductQuery,
+) ([]orders.Product, int, error) {
+	if err := ListProducts.Permit(by); err != nil {
+		return nil, 0, err
+	}
+	return e.d.Orders.FindProducts(ctx, q)
+}
+
 // Product returns a product, for staff.
 func (e *Endpoints) Product(ctx context.Context, by auth.User, id int64) (orders.Product, error) {
 	if err := ManageProducts.Permit(by); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -43,18 +44,18 @@ func (e *Endpoints) OnSale(ctx context.Context, by auth.User) ([]orders.Product,
 	if err := ListFlashSales.Permit(by); err != nil {
 		return nil, err
 	}
-	products, err := e.d.Orders.Products(ctx)
-	if err != nil {
+	sales, err := e.d.Orders.FlashSales(ctx, false)
+	if err != nil || len(sales) == 0 {
 		return nil, err
 	}
-	var out []orders.Product
-	now := e.d.Now()
-	for _, p := range products {
-		if p.SaleAt(now) != nil {
-			out = append(out, p)
-		}
+	ids := make([]int64, len(sales))
+	for i, f := range sales {
+		ids[i] = f.ProductID
 	}
-	return out, nil
+	products, _, err := e.d.Orders.FindProducts(ctx, orders.ProductQuery{IDs: ids, PageSize: orders.MaxPageSize})
+	now := e.d.Now()
+	// One that ended meanwhile is on no more.
+	return slices.DeleteFunc(products, func(p orders.Product) bool { return p.SaleAt(now) == nil }), err
 }
 
 // ReserveFlashSale holds units for a customer for a while. Another request

@@ -52,32 +52,22 @@ type productForm struct {
 func (productForm) Key() string { return newKey() }
 
 func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
-	products, err := s.Endpoints.Products(r.Context(), user(r))
-	if err != nil {
-		return err
-	}
 	body := productsBody{New: productForm{Currency: s.Currency, Shipped: true, Discount: "0", Weight: "0"}}
 	filter, notes, err := catalogOf(r)
 	if err != nil {
 		return err
 	}
 	body.OnlyLow, body.Q = filter.Stock != "", filter.Text
-	low := func(p orders.Product) bool { return p.Stock <= s.LowStock }
-	listed := products
-	if body.OnlyLow {
-		listed = nil
+	var listed []orders.Product
+	if listed, body.Total, body.Pages, err = s.find(r, "/admin/products", filter); err != nil {
+		return err
 	}
-	for _, p := range products {
-		if !low(p) {
-			continue
-		}
-		if body.Low++; body.OnlyLow {
-			listed = append(listed, p)
-		}
-	}
-	listed, body.Total, body.Pages = filter.cut(r, "/admin/products", listed)
 	for _, p := range listed {
-		body.Products = append(body.Products, storeProduct{Product: p, Low: low(p)})
+		body.Products = append(body.Products, storeProduct{Product: p, Low: p.Stock <= s.LowStock})
+	}
+	low := orders.ProductQuery{StockBelow: s.LowStock + 1, PageSize: 1}
+	if _, body.Low, err = s.Endpoints.FindProducts(r.Context(), user(r), low); err != nil {
+		return err
 	}
 	return s.pageStatus(w, r, listStatus(notes), "admin_products", "Products", body, notes...)
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
@@ -37,23 +36,13 @@ func catalogOf(r *http.Request) (catalogFilter, []note, error) {
 	return f, nil, err
 }
 
-// matches reports whether the text of the filter is in the name or the category.
-func (f catalogFilter) matches(p orders.Product) bool {
-	text := strings.ToLower(f.Text)
-	return strings.Contains(strings.ToLower(p.Name), text) || strings.Contains(strings.ToLower(p.Category), text)
-}
-
-// cut returns a page of the products that match, how many match, and the links to the other pages,
-// which are at path.
-func (f catalogFilter) cut(
-	r *http.Request, path string, products []orders.Product,
-) (page []orders.Product, total int, links pager) {
-	var found []orders.Product
-	for _, p := range products {
-		if f.matches(p) {
-			found = append(found, p)
-		}
+// find returns a page of the products that match, how many match, and the links to the other
+// pages, which are at path.
+func (s *server) find(r *http.Request, path string, f catalogFilter) ([]orders.Product, int, pager, error) {
+	q := orders.ProductQuery{Text: f.Text, Page: f.Page(), PageSize: catalogPage}
+	if f.Stock != "" {
+		q.StockBelow = s.LowStock + 1
 	}
-	return paging.Cut(found, f.Page(), catalogPage), len(found),
-		pagesAt(r, path, "page", f.Page(), catalogPage, len(found))
+	found, total, err := s.Endpoints.FindProducts(r.Context(), user(r), q)
+	return found, total, pagesAt(r, path, "page", f.Page(), catalogPage, total), err
 }

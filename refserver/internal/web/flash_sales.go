@@ -2,10 +2,12 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -23,6 +25,7 @@ func (s *server) flashSaleRoutes() {
 // flashSalesBody is all flash sales, with the form for a new one.
 type flashSalesBody struct {
 	Sales []saleRow
+	Pages pager
 	Form  saleForm
 }
 
@@ -39,13 +42,18 @@ type saleRow struct {
 type saleForm struct {
 	ID, ProductID, Percent, Starts, Ends, Cap, CapPerCustomer string
 
-	Sale     *saleRow // nil: a new one
-	Begun    bool     // its start stays
-	Products []orders.Product
+	Sale     *saleRow         // nil: a new one
+	Begun    bool             // its start stays
+	Products []orders.Product // to choose from: the first of those that match
+	Q        string           // part of a product's name or category
+	Total    int              // products that match
 	Zone     string
 	Problem  string
 	Field    string // the input the problem is about
 }
+
+// Search reports whether the search is shown: for products beyond those to choose from.
+func (f saleForm) Search() bool { return f.Q != "" || f.Total > catalogPage }
 
 // Key makes a double click on the form one sale.
 func (saleForm) Key() string { return newKey() }
@@ -59,23 +67,55 @@ func (s *server) flashSales(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status int, form saleForm) error {
+	filter, notes, err := catalogOf(r)
+	if err != nil {
+		return err
+	}
+	if len(notes) > 0 {
+		status = listStatus(notes)
+	}
 	sales, err := s.Endpoints.FlashSales(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
-	if form.Products, err = s.Endpoints.Products(r.Context(), user(r)); err != nil {
+	body := flashSalesBody{Pages: pagesAt(r, "/admin/flash-sales", "page", filter.Page(), catalogPage, len(sales))}
+	sales = paging.Cut(sales, filter.Page(), catalogPage)
+	chosen, _ := strconv.ParseInt(form.ProductID, 10, 64)
+	named, err := s.productsOnSale(r, sales, chosen)
+	if err != nil {
 		return err
 	}
-	form.Zone = s.Zone.String()
-	body := flashSalesBody{Form: form}
-	names := map[int64]string{}
-	for _, p := range form.Products {
-		names[p.ID] = p.Name
-	}
 	for _, f := range sales {
-		body.Sales = append(body.Sales, s.saleRow(f, names[f.ProductID]))
+		body.Sales = append(body.Sales, s.saleRow(f, named[f.ProductID].Name))
 	}
-	return s.pageStatus(w, r, status, "admin_flash_sales", "Flash sales", body)
+	filter.Paging = endpoint.Paging{} // the page is that of the sales
+	if form.Products, form.Total, _, err = s.find(r, "", filter); err != nil {
+		return err
+	}
+	among := func(p orders.Product) bool { return p.ID == chosen }
+	if p, ok := named[chosen]; ok && !slices.ContainsFunc(form.Products, among) {
+		form.Products = append([]orders.Product{p}, form.Products...) // a refused form keeps it
+	}
+	form.Zone, form.Q = s.Zone.String(), filter.Text
+	body.Form = form
+	return s.pageStatus(w, r, status, "admin_flash_sales", "Flash sales", body, notes...)
+}
+
+// productsOnSale returns the products of the sales, and the one that is chosen, by id.
+func (s *server) productsOnSale(
+	r *http.Request, sales []orders.FlashSale, chosen int64,
+) (map[int64]orders.Product, error) {
+	ids := []int64{chosen}
+	for _, f := range sales {
+		ids = append(ids, f.ProductID)
+	}
+	q := orders.ProductQuery{IDs: ids, PageSize: len(ids)}
+	products, _, err := s.Endpoints.FindProducts(r.Context(), user(r), q)
+	out := map[int64]orders.Product{}
+	for _, p := range products {
+		out[p.ID] = p
+	}
+	return out, err
 }
 
 func (s *server) saleRow(f orders.FlashSale, product string) saleRow {

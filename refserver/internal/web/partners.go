@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -34,6 +35,7 @@ func (partnerForm) Key() string { return newKey() }
 // partnersBody is the list of partners with the form for a new one.
 type partnersBody struct {
 	Partners []partner.Partner
+	Pages    pager
 	Form     partnerForm
 }
 
@@ -42,11 +44,21 @@ func (s *server) partners(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) showPartners(w http.ResponseWriter, r *http.Request, status int, form partnerForm) error {
+	filter, notes, err := catalogOf(r)
+	if err != nil {
+		return err
+	}
+	if len(notes) > 0 {
+		status = listStatus(notes)
+	}
 	all, err := s.Endpoints.Partners(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
-	return s.pageStatus(w, r, status, "admin_partners", "Partners", partnersBody{all, form})
+	return s.pageStatus(w, r, status, "admin_partners", "Partners", partnersBody{
+		paging.Cut(all, filter.Page(), catalogPage),
+		pagesAt(r, "/admin/partners", "page", filter.Page(), catalogPage, len(all)), form,
+	}, notes...)
 }
 
 // sentPartner reads the form.

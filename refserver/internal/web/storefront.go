@@ -80,9 +80,11 @@ type storefrontBody struct {
 	Q        string
 	Total    int // products that match
 	Pages    pager
-	Search   bool   // there are more products than on a page
 	Here     string // the address of this page, for forms that come back to it
 }
+
+// Search reports whether the search is shown: for products beyond one page.
+func (b storefrontBody) Search() bool { return b.Q != "" || b.Pages.Last > 1 }
 
 // storeProduct is a product with the price after its discount, or that of the
 // flash sale it is in.
@@ -140,14 +142,7 @@ func (s *server) storefront(w http.ResponseWriter, r *http.Request) error {
 // showStore renders the storefront, with notes where a checkout did not go
 // through: the cart is still there.
 func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, method string, notes ...note) error {
-	products, err := s.Endpoints.Products(r.Context(), user(r))
-	if err != nil {
-		return err
-	}
 	var body storefrontBody
-	if body.Cart, err = s.cartForm(r, method); err != nil {
-		return err
-	}
 	filter, unread, err := catalogOf(r)
 	if err != nil {
 		return err
@@ -155,11 +150,17 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 	if notes = append(notes, unread...); len(unread) > 0 {
 		status = listStatus(unread)
 	}
-	body.Q, body.Search, body.Here = filter.Text, len(products) > catalogPage, "/"
+	body.Q, body.Here = filter.Text, "/"
 	if r.Method == http.MethodGet {
 		body.Here = r.URL.RequestURI()
 	}
-	products, body.Total, body.Pages = filter.cut(r, "/", products)
+	var products []orders.Product
+	if products, body.Total, body.Pages, err = s.find(r, "/", filter); err != nil {
+		return err
+	}
+	if body.Cart, err = s.cartForm(r, method); err != nil {
+		return err
+	}
 	now := s.Now()
 	for _, p := range products {
 		shown, err := s.onSale(p, now)
