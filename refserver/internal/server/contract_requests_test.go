@@ -240,13 +240,12 @@ func withUsedKey(s *contractShop) []string {
 	return header
 }
 
-// providerEvent is a message of the provider that concerns nothing here.
-const providerEvent = `{"id":"evt_contract","object":"event","type":"customer.created","created":1,` +
-	`"data":{"object":{}}}`
-
-func signed(*contractShop) []string {
+// signed is the signature of the document's example of a message of the provider.
+func signed(s *contractShop) []string {
+	op, _ := s.doc.Operation("providerWebhook")
+	_, body := s.example(op, "application/json")
 	p := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{
-		Payload: []byte(providerEvent), Secret: secret, Timestamp: time.Now(),
+		Payload: []byte(body), Secret: secret, Timestamp: time.Now(),
 	})
 	return []string{"Stripe-Signature", p.Header}
 }
