@@ -29,7 +29,7 @@ func (s *Service) callPage(ctx context.Context, o *Order, lease string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
-	ctx, stop := s.keepLease(ctx, o.ID, lease)
+	ctx, stop := s.keepLease(ctx, o, lease)
 	defer stop()
 
 	if o.Payment.OnPage() {
@@ -88,13 +88,19 @@ func (s *Service) renew(ctx context.Context, id, lease string) (Order, error) {
 }
 
 // keepLease renews the lease until stop is called or ctx ends, whichever is first, and
-// ends the context that it returns when another worker has taken the payment over.
-func (s *Service) keepLease(ctx context.Context, id, lease string) (leased context.Context, stop func()) {
-	return resilience.KeepLease(ctx, s.cfg.Lease, func(ctx context.Context) (held bool, err error) {
-		_, err = s.renew(ctx, id, lease)
+// ends the context that it returns when another worker has taken the payment over. stop
+// notes in o until when the lease is good, so that the next call need not renew it.
+func (s *Service) keepLease(ctx context.Context, o *Order, lease string) (leased context.Context, stop func()) {
+	id, until := o.ID, o.Payment.Work.LeaseUntil
+	leased, end := resilience.KeepLease(ctx, s.cfg.Lease, func(ctx context.Context) (held bool, err error) {
+		renewed, err := s.renew(ctx, id, lease)
+		if err == nil {
+			until = renewed.Payment.Work.LeaseUntil
+		}
 		if CodeOf(err) == CodeLeaseLost {
 			return false, nil
 		}
 		return err == nil, err
 	})
+	return leased, func() { end(); o.Payment.Work.LeaseUntil = until }
 }
