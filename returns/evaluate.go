@@ -269,9 +269,9 @@ func (p Policy) reasons() []Reason {
 	return p.Reasons
 }
 
-func number(n int) Value       { return Value{Kind: ValueInt, Int: int64(n)} }
-func text(s string) Value      { return Value{Kind: ValueText, Text: s} }
-func moment(t time.Time) Value { return Value{Kind: ValueTime, Time: t} }
+func number(n int) Value       { return Value{Kind: kindInt, Int: int64(n)} }
+func text(s string) Value      { return Value{Kind: kindText, Text: s} }
+func moment(t time.Time) Value { return Value{Kind: kindTime, Time: t} }
 
 func firstOf(s []string) string {
 	if len(s) == 0 {

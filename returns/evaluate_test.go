@@ -29,9 +29,9 @@ func sample() purchase.Purchase {
 	}
 }
 
-func number(n int64) returns.Value      { return returns.Value{Kind: returns.ValueInt, Int: n} }
-func text(s string) returns.Value       { return returns.Value{Kind: returns.ValueText, Text: s} }
-func instant(t time.Time) returns.Value { return returns.Value{Kind: returns.ValueTime, Time: t} }
+func number(n int64) returns.Value      { return returns.Value{Kind: "int", Int: n} }
+func text(s string) returns.Value       { return returns.Value{Kind: "text", Text: s} }
+func instant(t time.Time) returns.Value { return returns.Value{Kind: "time", Time: t} }
 
 // ruleWorld is what a case of ruleCases changes, and ruleDeadline is when 30 days
 // after the day of the delivery have ended.

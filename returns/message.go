@@ -62,7 +62,7 @@ func (f Finding) messageIn(zone *time.Location) string {
 	}
 	switch f.Code {
 	case OrderNotCompleted:
-		if f.Nearest.Kind == ValueNone {
+		if f.Nearest.Any() == nil {
 			return "This order was canceled, so there is nothing to return."
 		}
 		return "This order is not completed yet. Try again when it is."
@@ -97,7 +97,7 @@ func (f Finding) quantityMessage() string {
 	case QuantityOverPurchased:
 		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
 	case AlreadyReturned:
-		if f.Nearest.Kind == ValueNone {
+		if f.Nearest.Any() == nil {
 			return "All units of this item are in a return already."
 		}
 		return fmt.Sprintf("%d of %d units of this item are in a return already.%s", f.Fact.Int, f.Limit.Int, f.upTo())
@@ -106,7 +106,7 @@ func (f Finding) quantityMessage() string {
 }
 
 func (f Finding) upTo() string {
-	if f.Nearest.Kind == ValueNone {
+	if f.Nearest.Any() == nil {
 		return ""
 	}
 	return fmt.Sprintf(" You can return up to %d.", f.Nearest.Int)

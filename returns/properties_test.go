@@ -91,7 +91,7 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 				return fmt.Sprintf("%+v passes", c.Request.Items)
 			}
 			for _, f := range lv.Findings {
-				if f.Nearest.Kind != returns.ValueInt || f.Code == returns.DuplicateLine {
+				if f.Nearest.Kind != "int" || f.Code == returns.DuplicateLine {
 					continue
 				}
 				again := c

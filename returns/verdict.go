@@ -60,27 +60,38 @@ type Finding struct {
 	Limit    Value               `json:"limit"`
 	Deadline time.Time           `json:"deadline"`       // zero where there is none
 	Zone     string              `json:"zone,omitempty"` // of the Deadline's day
-	Nearest  Value               `json:"nearest"`        // Kind none when nothing would pass
+	Nearest  Value               `json:"nearest"`        // empty when nothing would pass
 }
 
-// ValueKind says which field of a Value counts.
-type ValueKind string
-
-// The kinds of a Value.
-const (
-	ValueNone ValueKind = ""     // there is none
-	ValueInt  ValueKind = "int"  // Int: units, photos, days
-	ValueTime ValueKind = "time" // Time
-	ValueText ValueKind = "text" // Text: a status, a reason, a type, a list of them
-)
-
-// Value is a fact, a limit or a nearest passing value.
+// Value is a fact, a limit or a nearest passing value. Kind says which of the other
+// fields counts: "int" for units, photos and days; "text" for a status, a reason, a type
+// or a list of them; "time"; or none of them when it is empty.
 type Value struct {
-	Kind ValueKind `json:"kind,omitempty"`
+	Kind string    `json:"kind,omitempty"`
 	Int  int64     `json:"int,omitempty"`
 	Text string    `json:"text,omitempty"`
 	Time time.Time `json:"time"`
 }
+
+// Any returns the value as an int64, a string or a time.Time, or nil if there is none.
+func (v Value) Any() any {
+	switch v.Kind {
+	case kindInt:
+		return v.Int
+	case kindText:
+		return v.Text
+	case kindTime:
+		return v.Time
+	}
+	return nil
+}
+
+// The kinds of a Value.
+const (
+	kindInt  = "int"
+	kindText = "text"
+	kindTime = "time"
+)
 
 // Request is what a customer wants to return, and why: input of Evaluate.
 type Request struct {

@@ -54,13 +54,10 @@ func findings(list []returns.Finding) []findingJSON {
 }
 
 func valueOf(v returns.Value) any {
-	switch v.Kind {
-	case returns.ValueInt:
-		return v.Int
-	case returns.ValueTime:
-		return when(v.Time)
-	case returns.ValueText:
-		return v.Text
+	switch value := v.Any().(type) {
+	case time.Time:
+		return when(value)
+	default:
+		return value
 	}
-	return nil
 }
