@@ -155,7 +155,7 @@ type ComponentReport struct {
 	// LastSuccessAge is the time since a check last succeeded, in seconds;
 	// null when none has.
 	LastSuccessAge *float64 `json:"last_success_age_seconds"`
-	// Reason is that of the check's HealthError, else "timeout" or "failed";
+	// Reason is the reason of the check's HealthError, else "timeout" or "failed";
 	// empty when up.
 	Reason string `json:"reason,omitempty"`
 }

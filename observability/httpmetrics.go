@@ -49,7 +49,7 @@ func (b *builder) addHTTP() {
 }
 
 // httpRequest records one answered request. endpoint is a route's pattern, "" for
-// none; id is that of the request, for the exemplar.
+// none; id is the id of the request, for the exemplar.
 func (m *Metrics) httpRequest(now time.Time, id, endpoint, method string, status int, d time.Duration) {
 	if endpoint == "" {
 		endpoint = other
@@ -101,7 +101,7 @@ func (m *Metrics) Middleware(next http.Handler, routeOf func(*http.Request) stri
 // RouteOf returns a function that names the route of a request in mux: its
 // pattern without method and host, "/orders/{id}" for "GET /orders/{id}", and
 // "/" for "/{$}"; "" when no pattern matches. It asks the mux and not
-// r.Pattern, which is that of whatever mux the request went through last.
+// r.Pattern, which the last mux on the way set.
 func RouteOf(mux *http.ServeMux) func(*http.Request) string {
 	return func(r *http.Request) string {
 		_, pattern := mux.Handler(r)

@@ -15,7 +15,7 @@ import (
 // failed. A declined payment is an answer, and counts as neither.
 //
 // It only counts. To log as well, embed it in a type of one's own and log with
-// the context of the method, which is that of the request that made the change.
+// the context of the method, the context of the request that made the change.
 func OrderObserver(m *Metrics) orders.Observer { return orderObserver{m: m} }
 
 type orderObserver struct {

@@ -70,7 +70,7 @@ func (w *window) at(epoch int64) *slot {
 	if place.CompareAndSwap(old, fresh) {
 		return fresh
 	}
-	return place.Load() // somebody else was first
+	return place.Load() // another goroutine was first
 }
 
 // windowStats describes the durations of a window; n is 0 for none.

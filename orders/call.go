@@ -10,7 +10,7 @@ import (
 
 // call makes one call of the provider, within CallTimeout and under a lease
 // that is renewed while it lasts. An outcome that nobody knows is
-// OutcomeUnknown. The error is that of the lease: the call was not made then.
+// OutcomeUnknown. An error means that the lease was lost or not renewed: the call was not made.
 func (s *Service) call(ctx context.Context, o *Order, lease string,
 	do action) (payment.PaymentStatus, payment.Result, error) {
 	_, status, r, err := s.callPage(ctx, o, lease, do)

@@ -13,7 +13,7 @@ var errClosing = &Error{
 	Message: "the shop is closing down; try again in a minute",
 }
 
-// beginEnding is begin for a call by which somebody ends a charge for a reason.
+// beginEnding is begin for a call that ends a charge for a reason.
 func (s *Service) beginEnding(call, reason string) error {
 	if err := checkText("reason", reason, 500); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 	return o, nil
 }
 
-// atRest refuses to settle an order that somebody charges or settles.
+// atRest refuses to settle an order that is being charged or settled.
 func (o *Order) atRest(s event.Stamp) error {
 	if o.Payment.Work.LeaseUntil.After(s.At) {
 		return o.uncertain("is being charged at this moment; try again in some seconds")

@@ -116,7 +116,7 @@ func (s *Service) withdraw(ctx context.Context, o Order, lease string, by event.
 	return s.execute(ctx, &execution{order: o, lease: lease, withdrawing: true, by: by, why: why})
 }
 
-// execute carries out what decide says, call after call, until the order is
+// execute does what decide says, call after call, until the order is
 // settled or has to wait.
 func (s *Service) execute(ctx context.Context, x *execution) (Order, payment.Outcome, error) {
 	x.first = x.order.Payment.Work.Attempts == 0 && x.order.Payment.Status != PaymentUnknown

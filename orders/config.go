@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Store   Store
 	Gateway payment.ChargeGateway
-	// Currency is that of a new product, unless it names another.
+	// Currency is used for a new product that names none.
 	Currency money.Currency
 	// Currencies are those the shop sells in. A product sells in its own
 	// currency only, and an order has one currency; a product in any other can't

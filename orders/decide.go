@@ -43,7 +43,7 @@ type facts struct {
 	created     bool // there is a payment object
 	unanswered  bool // a confirm may have been sent and has no usable answer
 	first       bool // no confirm was sent before this attempt
-	withdrawing bool // the order is to end unpaid: it is too old, or somebody cancels it
+	withdrawing bool // the order is to end unpaid: it is too old, or someone cancels it
 	overdue     bool // older than GiveUpAfter
 	page        bool // the customer pays on a page of the provider's; it is what created and closing are about
 	closing     bool // closing the page was tried in this attempt

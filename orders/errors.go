@@ -49,7 +49,7 @@ type Error struct {
 	// Failure is why the payment was declined, for CodePaymentDeclined.
 	Failure payment.Failure
 	// Limit is the amount that was passed, or not reached; the zero value: not known.
-	// For CodePaymentDeclined it is that of Failure, for CodeCreditTooLow what store
+	// For CodePaymentDeclined it is the message of Failure, for CodeCreditTooLow what store
 	// credit can pay.
 	Limit money.Money
 	// Nearest are the amounts that the provider can charge and that are nearest to

@@ -53,7 +53,7 @@ type reserved struct {
 }
 
 // reserve returns the reservation of so many units for the customer that p
-// was loaded for, and its event. id and expires are those of a new one; one
+// was loaded for, and its event. id and expires are for a new one; one
 // that holds units already gets the new quantity and keeps its end, so that
 // nobody holds units for longer by asking again. It ends with the sale.
 //

@@ -34,7 +34,7 @@ type Resolution struct {
 // canceled at the provider. Where the provider says the opposite, or the order
 // is being charged at this moment, Resolve returns CodePaymentUncertain and
 // changes nothing. What staff say stands where the provider names another
-// amount, and where it gives no answer: only somebody who has seen there that
+// amount, and where it gives no answer: only someone who has seen there that
 // the payment is canceled, or does not exist, may say that it is not captured.
 // On a service of With it is payment.ErrInTransaction.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
@@ -92,13 +92,13 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 	o.paidBy(status, found)
 	switch {
 	case status == payment.Processing:
-		return o.uncertain("is still being decided by the provider; have it asked again later")
+		return o.uncertain("is still being processed by the provider; try again later")
 	case captured && status == payment.Canceled:
 		return o.uncertain("has a payment that the provider says is canceled: it can't count as paid")
 	case captured && status == payment.Open:
 		return o.uncertain(
 			"has a payment that the provider says is not captured: it can't count as paid; " +
-				"have it asked again, or cancel the order")
+				"ask the provider again, or cancel the order")
 	case !captured && status == payment.Captured && (found.Amount == 0 || found.Amount == o.Payment.Amount):
 		return o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
 	case !captured && status == payment.Open:

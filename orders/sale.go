@@ -177,7 +177,7 @@ func (f FlashSale) Clone() FlashSale {
 }
 
 // FoldFlashSale replays the events of one sale, in order of Seq from 1. Sold
-// and Held are those of orders and reservations; they are left zero.
+// and Held come from orders and reservations; they are left zero.
 func FoldFlashSale(events []event.Event) (FlashSale, error) {
 	var f FlashSale
 	payload := func(typ string) (*FlashSaleParams, bool) {

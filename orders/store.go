@@ -102,7 +102,7 @@ type Store interface {
 	// and does not call decide. It returns ErrNotFound for a CartID that is not
 	// the customer's.
 	//
-	// A store may carry out several calls in one transaction; each fails alone,
+	// A store may execute several calls in one transaction; each fails alone,
 	// and returns only after its own commit.
 	Place(ctx context.Context, r PlaceRequest, decide func(Placement) (*Order, error)) (o Order, placed bool, err error)
 	Order(ctx context.Context, id string) (Order, error)

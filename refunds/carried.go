@@ -144,7 +144,7 @@ var restKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 // rest is paid once, whoever asks, and how often, and at the same time. Asked again under the same
 // Key, it returns the refund that it opened, also where the process was cut off before it answered.
 //
-// CodeNothingToRefund: nothing is owed, or it was paid meanwhile. CodeTransition: a refund of the
+// CodeNothingToRefund: nothing is owed, or it has been paid since. CodeTransition: a refund of the
 // payment is open, which the rest may yet join, or the payment is on hold. CodeBalance: others gave
 // back all that was left. CodeAmountChanged: another amount than Expect is owed. Nothing is
 // changed by any of them.
@@ -223,7 +223,7 @@ func (s *Service) openRest(
 	ctx context.Context, rest seenRest, by event.Actor, expect *int64, begin func(r *Refund, opened bool) error,
 ) (Refund, error) {
 	nothing := &Error{Code: CodeNothingToRefund, Field: "amount",
-		Message: "nothing is owed for refunds that were paid less"}
+		Message: "nothing is owed for earlier refunds"}
 	if rest.CustomerID == "" {
 		return Refund{}, nothing
 	}

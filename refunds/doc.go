@@ -139,7 +139,7 @@
 //
 // # Money that others gave back
 //
-// A refund that somebody made on the provider's own pages, a second refund under an
+// A refund that was made on the provider's own pages, a second refund under an
 // attempt of ours, and a dispute that was lost are outside money. Each is kept as an
 // [Outside] with its events and counted in [Balance.Outside]. It did happen, so it is
 // booked even where it exceeds what was captured; [Balance.Overpaid] returns by how
@@ -159,7 +159,7 @@
 //
 // [Service.Run] is the whole worker: it resumes what is due and sweeps the provider's
 // lists. Any number of processes may run it. In a transaction of the caller's,
-// [Service.With] and [Service.Request] open a refund that the worker carries out after
+// [Service.With] and [Service.Request] open a refund that the worker executes after
 // the commit.
 //
 // [ProviderCalls] returns what the provider answered, call by call. [Service.Reconcile]

@@ -14,7 +14,7 @@ import (
 // caller has gone away.
 const recordFor = 5 * time.Second
 
-// execution carries out the current attempt of a refund leased under the token. It
+// execution runs the current attempt of a refund leased under the token. It
 // is used by one goroutine.
 type execution struct {
 	s     *Service
@@ -69,7 +69,7 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 	}
 }
 
-// try carries out what is decided until a result is to be recorded. It fails
+// try does what is decided until a result is to be recorded. It fails
 // only when the store does.
 func (t *execution) try(ctx context.Context) (AttemptUpdate, error) {
 	if err := t.submit(ctx); err != nil {
@@ -169,7 +169,7 @@ func (t *execution) timeout() time.Duration {
 	return t.s.cfg.LookupTimeout
 }
 
-// recognize notes where the provider's id in an answer is that of another
+// recognize notes where the provider's id in an answer belongs to another
 // attempt: one id is one payment.
 func (t *execution) recognize(ctx context.Context, a *payment.Result) error {
 	if a == nil || !effective(a.Outcome) || a.ProviderID == "" || a.ProviderID == t.r.Attempt().ProviderID {
@@ -315,7 +315,7 @@ func (t *execution) keepLease(ctx context.Context) (leased context.Context, stop
 	return leased, func() { end(); cancel(); t.r.Work.LeaseUntil = until }
 }
 
-// executeManual carries out a refund that takes no provider.
+// executeManual executes a refund that takes no provider.
 func (t *execution) executeManual(ctx context.Context) (Refund, error) {
 	reference := ""
 	if t.r.Amount() > 0 {
@@ -403,5 +403,5 @@ func (t *execution) lost(ctx context.Context, err error) (Refund, error) {
 	if CodeOf(err) == CodeLeaseLost {
 		return t.s.store.Refund(ctx, t.r.ID)
 	}
-	return t.r, fmt.Errorf("refunds: carry out refund %s: %w", t.r.ID, err)
+	return t.r, fmt.Errorf("refunds: execute refund %s: %w", t.r.ID, err)
 }

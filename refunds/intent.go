@@ -19,7 +19,7 @@ import (
 //   - Status is succeeded when all have succeeded, failed when all have failed,
 //     reversed when none stands and one was taken back, and else open: that of a part
 //     that is open, or pending where some are paid and others are not;
-//   - Attempts, HoldRef and Work are those of the part that the others wait for.
+//   - Attempts, HoldRef and Work come from the part that the others wait for.
 //
 // What changes a refund takes one of the Legs.
 type Intent struct {

@@ -42,7 +42,7 @@ func newOpening(ctx context.Context, s *Service, r Request, later bool) *opening
 	return &opening{Request: r, s: s, ctx: ctx, token: s.cfg.NewID(), later: later}
 }
 
-// tell tells the Observer of what was decided and is not carried out.
+// tell tells the Observer of what was decided and is not executed.
 func (o *opening) tell(saved Refund) {
 	switch o.plans[saved.ID].step {
 	case stepCompleted:
@@ -267,7 +267,7 @@ func tooMuch(b Balance, amount, free int64) error {
 	return &Error{Code: CodeBalance, Field: "amount", Message: text}
 }
 
-// begin submits a new attempt, to be carried out here; one of nothing is done,
+// begin submits a new attempt, to be executed here; one of nothing is done,
 // and one on a payment that is on hold waits.
 func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
 	if hold, ok := b.Hold(); ok && r.Amount() > 0 {

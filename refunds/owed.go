@@ -25,7 +25,7 @@ func (d owed) standing(current []*Refund) []*Refund {
 // payment (nil for none). A refund that is open or succeeded stands. Where none stands, all of
 // it is owed, by all payments. Else what the parts that failed or await a method were
 // of, and what was taken back and is not replaced: no more than the quote of now less
-// the parts that stand. The grid is that of gridFor.
+// the parts that stand. gridFor makes the grid.
 func (r Request) owed(states []PaymentState, current []*Refund, grid Grid) (owed, error) {
 	if err := r.checkPart(current); err != nil {
 		return owed{}, err
@@ -57,7 +57,7 @@ func (r Request) owed(states []PaymentState, current []*Refund, grid Grid) (owed
 	return d, d.value(r, states, current, k, grid)
 }
 
-// known is what there is of a reference.
+// known is what is stored of a reference.
 type known struct {
 	standing []Quote // of refunds that stay as they are
 	again    []Quote // of refunds that are tried anew

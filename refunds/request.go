@@ -15,7 +15,7 @@ import (
 type Request struct {
 	ClientReference string // what it is for, the id of a return
 	OrderID         string
-	// Payments are those of the order, one or more, in the order in which they were
+	// Payments are the payments of the order, one or more, in the order in which they were
 	// paid.
 	Payments []Payment
 	// PaymentID names the payment whose part alone is carried on, after it failed or was
@@ -144,7 +144,7 @@ func (r Request) validateSplit() error {
 // and committed before the provider is called. One refund that is not reversed
 // exists per reference, so asking again never pays again:
 //
-//   - none, or a reversed one: a new refund is opened and carried out;
+//   - none, or a reversed one: a new refund is opened and executed;
 //   - an open one: the next try is brought to now, and made here unless
 //     another process has the lease;
 //   - a succeeded one is answered as it is;
@@ -160,7 +160,7 @@ func (r Request) validateSplit() error {
 // by the method named then, and for no more than it was of.
 //
 // While the payment is held (see Service.Hold) a refund is opened and holds its
-// amount, and is not carried out: it stands in the review queue.
+// amount, and is not executed: it stands in the review queue.
 //
 // Refunds by the provider are tried for up to Config.Wait or until ctx ends; then the
 // answer is an open state (submitted, unknown, pending), and ResumeDue continues.

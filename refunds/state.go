@@ -30,7 +30,7 @@ func StateOf(r OpenRequest, b Balance, all []Refund) PaymentState {
 
 // Owed reports whether a refund is a part that is still owed: one that failed while others of
 // its reference stand, or that was taken back and no refund after replaces, see [PaymentState].
-// all are those of its reference, or of its order, in the order in which they were made.
+// all are the refunds of its reference, or of its order, in the order in which they were made.
 func Owed(r Refund, all []Refund) bool {
 	if r.Status.CountsAgainstCaptured() || !r.Quote.Part() {
 		return false

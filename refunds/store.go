@@ -205,7 +205,7 @@ func (r OpenRequest) Check() error {
 // OpenState is what the store found under the lock.
 type OpenState struct {
 	Payments []PaymentState // one for each request, in their order
-	// Refunds are those of the reference that are not reversed, in order of Leg, also
+	// Refunds are the refunds of the reference that are not reversed, in order of Leg, also
 	// those on other payments, and of another order.
 	Refunds []Refund
 }

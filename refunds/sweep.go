@@ -31,7 +31,7 @@ func errorText(err error) string { return payment.Result{Message: err.Error()}.B
 // it before it saves.
 func (w Sweep) Check() error { return checkTexts(&w) }
 
-// leased reports whether another process is at it.
+// leased reports whether another process has the lease.
 func (w Sweep) leased(now time.Time) bool {
 	return w.LeaseToken != "" && now.Before(w.LeaseUntil) && !w.LeaseUntil.After(now.Add(LeaseHorizon))
 }

@@ -109,7 +109,7 @@ func (r *Refund) Retry(d AttemptParams, s event.Stamp) error {
 	return r.record(s, EventAttemptCreated, &c)
 }
 
-// Submit records that the attempt is about to be carried out. For a card the
+// Submit records that the attempt is about to be executed. For a card the
 // age of the key counts from here, so it is committed before the call. A
 // submitted attempt is submitted again when nothing happened before.
 func (r *Refund) Submit(s event.Stamp) error {

@@ -116,7 +116,7 @@ func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent,
 // Check looks the refund up at the provider now, whatever a message said, and
 // records what is there: the way to handle a webhook, because states that
 // arrive late or twice or in the wrong order then do no harm. An open refund
-// that another process is carrying out is only brought forward. A succeeded one
+// that another process is executing is only brought forward. A succeeded one
 // that the provider has since failed becomes reversed. A failed one that the
 // provider paid is CodeContradiction: nothing is changed, and it needs
 // review. A refund that could not be looked up, and no person sees, is an error; a

@@ -7,7 +7,7 @@ import (
 
 // Budget limits retries to a share of the calls made, over all who use it. Each
 // call puts the share into it and each retry takes a whole one out. So a
-// dependency that fails altogether sees that share more load, and not several
+// dependency that fails completely sees that share more load, and not several
 // times as much. Make one with [NewBudget] and share it among the retriers of one
 // dependency. It may be used by many goroutines at once. The zero Budget grants
 // no retry.

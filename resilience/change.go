@@ -21,7 +21,7 @@ type Change struct {
 	Until time.Time
 	// Reason is why the state changed.
 	Reason Reason
-	// Counts are those of the generation that ended.
+	// Counts are of the generation that ended.
 	Counts Counts
 	// Outage is the one that this change begins, continues or ends; its Started
 	// is zero when there is none.

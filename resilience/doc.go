@@ -126,7 +126,7 @@
 // # Sources
 //
 // The breaker follows Michael T. Nygard, Release It! (2nd edition, chapter 5).
-// The retry budget is that of Google's Site Reliability Engineering, chapter 21,
+// The retry budget is described in Google's Site Reliability Engineering, chapter 21,
 // Handling Overload. Why jitter: Exponential Backoff And Jitter, AWS Architecture
 // Blog, 2015. The retry loop is
 // github.com/cenkalti/backoff/v4's.

@@ -197,7 +197,7 @@ func (e *GaveUpError) Timeout() bool {
 //
 // A success returns fn's result. The error of a call that may not be repeated,
 // and one that is not retryable, is returned as fn gave it; any other is wrapped
-// in a *[GaveUpError]. In each case the result is that of the last call.
+// in a *[GaveUpError]. In each case the result is the last call's.
 //
 // A Retrier that [NewRetrier] did not make returns [ErrZeroValue], a ctx that has
 // ended before the first attempt its own error; fn is not called then.

@@ -29,7 +29,7 @@ type Snapshot struct {
 	Since, Until time.Time
 	// RetryAfter is the time left until then.
 	RetryAfter time.Duration
-	// Counts are those of this generation.
+	// Counts are of this generation.
 	Counts Counts
 	// Rejected counts the calls refused since the breaker was made.
 	Rejected int64

@@ -103,7 +103,7 @@ type InspectionLine struct {
 	Manual bool
 }
 
-// ProposeDisposition returns where accepted units go unless somebody decides
+// ProposeDisposition returns where accepted units go unless staff decide
 // otherwise. Units that came back as damaged, or are found damaged or defective,
 // are never put back on sale by it.
 func ProposeDisposition(reason Reason, c Condition) Disposition {

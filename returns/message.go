@@ -51,10 +51,10 @@ var fixedMessages = map[NonReturnableReason]string{
 	PaymentNotCaptured: "The payment of this order has not arrived, so there is nothing to pay back yet.",
 	LineNotFound:       "The order has no such item. Choose items from the order's list.",
 	DuplicateLine:      "The same item is named more than once. Name it once, with the whole quantity.",
-	NoLines:            "Choose at least one item and how many of it come back.",
+	NoLines:            "Choose at least one item and how many of it you want to return.",
 }
 
-// messageIn is Message with days in the reader's zone; nil is that of the terms.
+// messageIn is Message with days in the reader's zone; nil means the zone of the terms.
 // Words are made only here, from the facts of the finding.
 func (f Finding) messageIn(zone *time.Location) string {
 	if fixed, ok := fixedMessages[f.Code]; ok {
@@ -75,7 +75,7 @@ func (f Finding) messageIn(zone *time.Location) string {
 	case FinalSale:
 		return fmt.Sprintf("%s was sold as final sale, which can't be returned.", f.Fact.Text)
 	case ReasonNotAllowed:
-		return fmt.Sprintf("%q is not a reason we take. Choose one of: %s.", f.Fact.Text, f.Limit.Text)
+		return fmt.Sprintf("%q is not a reason we accept. Choose one of: %s.", f.Fact.Text, f.Limit.Text)
 	case PhotosRequired:
 		return fmt.Sprintf("Add at least %s the problem.", count(f.Limit.Int, "photo that shows", "photos that show"))
 	case TooManyPhotos:

@@ -36,7 +36,7 @@ type Policy struct {
 	WindowDays int `json:"window_days"`
 	// Start is what the window counts from; empty means FromDeliveryOrPurchase.
 	Start WindowStart `json:"start,omitempty"`
-	// Zone is the time zone of the IANA database that days are those of, such
+	// Zone is the time zone, by its IANA name, in which days are counted, such
 	// as Europe/Berlin. Empty means UTC; PublishTerms fills in Config.Zone.
 	Zone string `json:"zone,omitempty"`
 	// WorkingDayEnd has a period that would end on a Saturday, a Sunday or one

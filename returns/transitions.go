@@ -137,7 +137,7 @@ func (p Params) check() ([]Line, error) {
 		if l.ID == "" || l.OrderLineID == "" || l.Quantity < 1 || seen[l.OrderLineID] {
 			return nil, &Error{
 				Code: CodeInvalid, Field: fmt.Sprintf("lines[%d]", i),
-				Message: "A line needs an id, an order line of its own, and a quantity of 1 or more.",
+				Message: "A line needs an id, an order line that no other line has, and a quantity of 1 or more.",
 			}
 		}
 		seen[l.OrderLineID] = true
@@ -320,7 +320,7 @@ func (o Override) validate() error {
 }
 
 // Rules are all rules that an override may name. Those about what can't be
-// true (an order of somebody else, more units than were bought) are not.
+// true (the order of another customer, more units than were bought) are not.
 func Rules() []string {
 	return []string{
 		string(ReturnsDisabled), string(WindowExpired), string(FinalSale), string(QuantityOverPolicy),
@@ -428,7 +428,7 @@ func needText(field, value string, limit int, hint string) error {
 	return checkText(field, value, limit)
 }
 
-// clip shortens what somebody sent, for a message that quotes it.
+// clip shortens what was sent, for a message that quotes it.
 func clip(s string) string {
 	if r := []rune(s); len(r) > 40 {
 		return string(r[:40]) + "…"

@@ -78,7 +78,7 @@ type Verdict struct {
 	Decision Decision
 	// Err is the limiter's error.
 	Err error
-	// Key and Cost are those of the request.
+	// Key and Cost are of the request.
 	Key  string
 	Cost int64
 	// RecordOnly is the guard's setting.

@@ -42,7 +42,7 @@ func (p *Provider) Refunds() []refund {
 }
 
 // Client returns a client whose requests go to the provider without a network. As
-// over one, a request that the caller gives up is carried out all the same.
+// over one, a request that the caller gives up is executed all the same.
 func (p *Provider) Client() *http.Client { return &http.Client{Transport: direct{p.handler()}} }
 
 type direct struct{ http.Handler }

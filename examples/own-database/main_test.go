@@ -171,7 +171,7 @@ func killed(t *testing.T, address string, nth int, exactly bool) {
 }
 
 // audit counts what is of one side only, each by one statement: on PostgreSQL
-// the server may still be carrying out what a killed process has sent.
+// the server may still be executing what a killed process has sent.
 func audit(t *testing.T, shop *Shop) {
 	t.Helper()
 	for what, query := range map[string]string{

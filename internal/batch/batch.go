@@ -1,5 +1,5 @@
-// Package batch carries out calls that meet as one: the first is carried out
-// at once, and those that come meanwhile wait and are carried out together. So
+// Package batch executes calls that meet as one: the first is executed
+// at once, and those that come meanwhile wait and are executed together. So
 // a database sees fewer statements and commits the more callers there are,
 // and whoever is alone waits for nobody. A Batcher is for calls of one kind, and
 // a Loader for those that read something by its key; a Scheduler has the batchers
@@ -17,8 +17,8 @@ import (
 )
 
 // ErrUnderWay is in the chain of an error of Do whose context ended when its
-// call was being carried out: what it asked for may be done all the same.
-var ErrUnderWay = errors.New("batch: the call is being carried out")
+// call was being executed: what it asked for may be done all the same.
+var ErrUnderWay = errors.New("batch: the call is being executed")
 
 // Batcher combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
@@ -30,33 +30,33 @@ type Batcher[C any] struct {
 
 	mu      sync.Mutex
 	waiting []*call[C]
-	working bool // a goroutine is carrying out calls
+	working bool // a goroutine is executing calls
 }
 
 type call[C any] struct {
 	c        C
-	done     chan struct{} // closed when the call was carried out, or panicked
+	done     chan struct{} // closed when the call was executed, or panicked
 	panicked any
 }
 
-// New returns a Batcher whose calls are carried out by run, at most max at a
+// New returns a Batcher whose calls are executed by run, at most max at a
 // time, one run after the other, and in turn with those of the other batchers of
 // slots, which may be nil. run leaves each call's answer, and its error, in
 // the call. Its context has the values of one of the callers, and no end:
 // the work of the others must not end with the one who waits no longer.
 //
-// A run that panics must leave nothing behind. Its calls are carried out again,
+// A run that panics must leave nothing behind. Its calls are executed again,
 // each alone, so that the panic reaches the caller of Do who is at fault.
 //
 // Slots with a method Direct that returns true combine nothing: each caller of
-// Do carries out its own call, with its own context. A transaction of the
+// Do executes its own call, with its own context. A transaction of the
 // caller's is for one goroutine, and ends with it.
 func New[C any](slots Slots, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
 	d, ok := slots.(interface{ Direct() bool })
 	return &Batcher[C]{slots: slots, direct: ok && d.Direct(), max: max, run: run}
 }
 
-// Do carries out c and returns when it is done. It fails when ctx ends before:
+// Do executes c and returns when it is done. It fails when ctx ends before:
 // with its error where c was not begun and will not be, and with ErrUnderWay
 // besides where the answer came too late.
 func (g *Batcher[C]) Do(ctx context.Context, c C) error {
@@ -93,7 +93,7 @@ func (g *Batcher[C]) Do(ctx context.Context, c C) error {
 }
 
 // Waiting is how many calls wait for their turn, and whether others are being
-// carried out.
+// executed.
 func (g *Batcher[C]) Waiting() (calls int, working bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

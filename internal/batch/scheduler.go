@@ -72,7 +72,7 @@ func (l *Scheduler) SetHold(on bool) {
 // is what a package wraps around it.
 type Slots interface {
 	// Enter waits for the turn of a group in which waiting calls wait. The
-	// returned function ends it, with how many calls were carried out.
+	// returned function ends it, with how many calls were executed.
 	Enter(waiting func() int) (leave func(calls int))
 	// Arrived reports a call in a group that waits for its turn.
 	Arrived()

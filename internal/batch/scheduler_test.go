@@ -119,7 +119,7 @@ func TestNobodyIsLeftInTheLane(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		l.calls.Go(func() {
 			if err := l.groups["b"].Do(ctx, 0); err == nil {
-				t.Error("it was carried out")
+				t.Error("it was executed")
 			}
 		})
 		synctest.Wait()

@@ -15,7 +15,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// Object is a store under comparison. Do carries out one call, in words, and returns
+// Object is a store under comparison. Do executes one call, in words, and returns
 // what it answered; ids of its own making are the same for all stores.
 type Object interface {
 	Do(ctx context.Context, op string) (answer string)

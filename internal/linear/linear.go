@@ -32,7 +32,7 @@ type Model[S comparable] struct {
 	budget time.Duration // to judge a history, each time; 0 means checkTime
 }
 
-// Object is under test. Do carries out one operation. An operation that was cut off may
+// Object is under test. Do executes one operation. An operation that was cut off may
 // return an error, which says nothing of its effect; of another one it is no answer.
 type Object interface {
 	Do(ctx context.Context, op string) (answer string, err error)

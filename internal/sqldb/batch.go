@@ -8,7 +8,7 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 )
 
-// RunBatch carries out calls that met with all, which does so in one
+// RunBatch executes calls that met with all, which does so in one
 // transaction. Where that fails for what is in one of them, each is tried alone
 // and fails for itself; Fail tells a call that nothing of it was done, and why.
 func RunBatch[C interface{ Fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
@@ -25,7 +25,7 @@ func RunBatch[C interface{ Fail(error) }](ctx context.Context, calls []C, all fu
 	}
 }
 
-// NewBatcher returns a Batcher whose calls RunBatch carries out with all, at most
+// NewBatcher returns a Batcher whose calls RunBatch executes with all, at most
 // limit at a time and in the turns of slots.
 func NewBatcher[C interface{ Fail(error) }](
 	slots batch.Slots, limit int, all func(context.Context, []C) error,

@@ -156,7 +156,7 @@ func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 			for _, line := range plan(t, db, q) {
 				if strings.Contains(line, "Seq Scan") ||
 					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {
-					t.Errorf("%s\nis carried out by %s", q, line)
+					t.Errorf("%s\nis executed by %s", q, line)
 				}
 			}
 		}

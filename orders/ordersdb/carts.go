@@ -77,7 +77,7 @@ func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, pr
 	return c.cart, c.err
 }
 
-// changeCarts carries out all calls in one transaction. A refusal of one is in
+// changeCarts executes all calls in one transaction. A refusal of one is in
 // its err; the error returned is of the transaction, and then nothing of any
 // of them was saved.
 func (s *Store) changeCarts(ctx context.Context, batch []*cartCall) error {

@@ -17,11 +17,11 @@
 // Every transaction locks in one order: the order and its payment, then carts
 // by id, then products by id. Those that place orders lock no order; they
 // insert new ones. One that changes several orders locks them and their payments
-// by id, and cancels none: cancellations are carried out one by one.
+// by id, and cancels none: cancellations are executed one by one.
 //
 // # Combined intake
 //
-// Concurrent calls of [Store.Place] are carried out by one transaction: their carts and
+// Concurrent calls of [Store.Place] are executed by one transaction: their carts and
 // products are locked together, each order is decided on what the ones before it left,
 // and all are written by one statement a table. A call that comes alone starts at once
 // and waits for nobody; those that come while a transaction runs are the next one. Each
@@ -61,7 +61,7 @@
 //
 // # Errors
 //
-// Refusals are those of package orders, found by [orders.CodeOf]. What is not there wraps
+// Refusals are errors of package orders; [orders.CodeOf] finds their code. What is not there wraps
 // [orders.ErrNotFound]. Any other error is of the database, with the operation that
 // failed.
 package ordersdb

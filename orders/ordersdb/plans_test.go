@@ -44,7 +44,7 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 				if strings.Contains(line, "Seq Scan") ||
 					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") &&
 						!strings.HasPrefix(line, "SCAN CONSTANT") {
-					t.Errorf("%s\nis carried out by %s", q, line)
+					t.Errorf("%s\nis executed by %s", q, line)
 				}
 			}
 		}

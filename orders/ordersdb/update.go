@@ -41,7 +41,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	return s.finish(ctx, u)
 }
 
-// finish carries out by itself what cancels: it locks carts and products, which
+// finish executes by itself what cancels: it locks carts and products, which
 // all transactions lock in one order. It is done here and not with the calls it
 // met, because what it panics with is its own.
 func (s *Store) finish(ctx context.Context, u *updateCall) (orders.Order, error) {
@@ -51,7 +51,7 @@ func (s *Store) finish(ctx context.Context, u *updateCall) (orders.Order, error)
 	return u.order, u.err
 }
 
-// updateAll carries out calls in one transaction. A refusal of one is in its
+// updateAll executes calls in one transaction. A refusal of one is in its
 // err; the error returned is of the transaction, and then nothing was saved.
 func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 	return s.db.Tx(ctx, "ordersdb: update order", func(ctx context.Context, tx bun.IDB) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
-// TestUpdatesThatMeet carries out in one go: a change, a second one of the same
+// TestUpdatesThatMeet executes in one go: a change, a second one of the same
 // order, one that is refused, one of no order, and a cancellation.
 func TestUpdatesThatMeet(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {

@@ -259,7 +259,7 @@ func refused(code string, why payment.Failure) payment.Result {
 	}
 }
 
-// do carries out one call with the fault that is due.
+// do executes one call with the fault that is due.
 func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest,
 	effect func(*object) (payment.Result, string), reference string) payment.Result {
 	a, hang := g.locked(c, r, effect, reference)

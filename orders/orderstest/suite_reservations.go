@@ -185,7 +185,7 @@ func (b *bench) law() *law {
 	return l
 }
 
-// do carries out a step at an instant; refusals are answers, other errors not.
+// do executes a step at an instant; refusals are answers, other errors not.
 func (l *law) do(s step, at time.Time) error {
 	b := *l.bench // its own clock
 	b.now = at

@@ -21,6 +21,6 @@
 // # Zero values
 //
 // The zero [Result] has no outcome that exists, and is read as unknown. The zero
-// [Capabilities] are those of a provider without limits that finds refunds by our id.
+// [Capabilities] describe a provider without limits that finds refunds by our id.
 // The zero [Method] is none, and is refused.
 package payment

@@ -35,11 +35,11 @@ type PageRequest struct {
 // Implementations are safe for concurrent use, honor ctx, and never retry on their
 // own.
 //
-// A page is paid at most once. It can be paid only by somebody who has its URL, so
+// A page is paid at most once. Only someone with its URL can pay it, so
 // a page whose URL was given to nobody is certainly unpaid.
 type PageGateway interface {
 	// OpenPage makes the page. OutcomeDone means that it exists and can be paid;
-	// Result.ProviderID is that of the page.
+	// Result.ProviderID is the page's.
 	OpenPage(ctx context.Context, r PageRequest) (Page, Result)
 	// FindPage reads the page and returns the state of its payment, with
 	// OutcomeDone: Open while it can be paid, Canceled where it never will be. Where

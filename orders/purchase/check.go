@@ -48,7 +48,7 @@ func (p Purchase) Check(providerMethods ...payment.Method) error {
 	return errors.Join(c.errs...)
 }
 
-// Check returns nil for a restock that can be carried out, else an *Error for
+// Check returns nil for a restock that can be executed, else an *Error for
 // each field that is wrong, joined.
 func (r Restock) Check() error {
 	c := &checker{}

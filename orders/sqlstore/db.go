@@ -263,7 +263,7 @@ func (db *DB) Close() error {
 }
 
 // Slots are the turns that batched calls on one database take, so that only so
-// many transactions run at once and those that meet are carried out together.
+// many transactions run at once and those that meet are executed together.
 type Slots struct{ s *batch.Scheduler }
 
 // newSlots is for half as many transactions and reads at once as there are
@@ -271,7 +271,7 @@ type Slots struct{ s *batch.Scheduler }
 func newSlots() *Slots { return &Slots{batch.NewScheduler(runtime.GOMAXPROCS(0) / 2)} }
 
 // Enter waits for a turn of a group in which waiting calls wait. The returned
-// function ends it, with how many calls were carried out.
+// function ends it, with how many calls were executed.
 func (s *Slots) Enter(waiting func() int) (leave func(calls int)) {
 	if s == nil {
 		return func(int) {}
@@ -279,7 +279,7 @@ func (s *Slots) Enter(waiting func() int) (leave func(calls int)) {
 	return s.s.Enter(waiting)
 }
 
-// Direct reports whether calls are carried out by their callers, each alone: in
+// Direct reports whether calls are executed by their callers, each alone: in
 // a transaction of the caller's.
 func (s *Slots) Direct() bool { return s == nil }
 

@@ -22,7 +22,7 @@ const migrationLock int64 = 0x72657475726e6b69 // "returnki"
 const lockLease = 15 * time.Second
 
 // The lock is a row with an expiry, in the clock of the server. A lock of the
-// session would be the connection's, which behind a pooler is somebody else's
+// session would be the connection's, which behind a pooler is another caller's
 // a moment later. One that ends further ahead than a lease was taken before
 // that clock was set back. LOCK is the name of its table.
 const (

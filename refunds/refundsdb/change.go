@@ -27,7 +27,7 @@ type changeCall struct {
 	decide   func(refunds.OpenState) ([]refunds.Change, error)
 
 	saved []refunds.Refund
-	alone bool // to be carried out by itself
+	alone bool // to be executed by itself
 	err   error
 }
 
@@ -75,7 +75,7 @@ func (s *Store) Update(
 	return saved[0], nil
 }
 
-// run has the call carried out with those it meets, or after them by
+// run executes the call with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
 func (c *changeCall) run(
 	ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error,
@@ -117,7 +117,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
 	})
 }
 
-// changeAll carries out calls in one transaction: lock finds what they are
+// changeAll executes calls in one transaction: lock finds what they are
 // about, and of that the refunds of each call, in order of Leg. A refusal of
 // one is in its err; the error returned is of the transaction, and then nothing
 // was saved.

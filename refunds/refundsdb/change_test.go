@@ -99,7 +99,7 @@ func (d *desk) opening(reference, order string, m payment.Method, spoil ...func(
 	return c
 }
 
-// together carries out calls as if they had met.
+// together executes calls as if they had met.
 func (d *desk) together(all func(context.Context, []*changeCall) error, calls ...*changeCall) {
 	sqldb.RunBatch(d.Context(), calls, all)
 	met := batch.New(nil, 1, func(context.Context, []*changeCall) {})

@@ -38,7 +38,7 @@
 //
 // # Errors
 //
-// Refusals are those of package refunds, found by [refunds.CodeOf]. What is not there
+// Refusals are errors of package refunds; [refunds.CodeOf] finds their code. What is not there
 // wraps [refunds.ErrNotFound]. Any other error is of the database, with the operation
 // that failed.
 package refundsdb

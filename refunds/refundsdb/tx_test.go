@@ -128,7 +128,7 @@ func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 			}
 		}
 		if n, err := inside.ResumeDue(t.Context(), 10); n != 0 || !errors.Is(err, payment.ErrInTransaction) {
-			t.Errorf("the worker carried out %d, %v", n, err)
+			t.Errorf("the worker executed %d, %v", n, err)
 		}
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n, err := outside.ResumeDue(t.Context(), 10); n != 1 || err != nil {
-			t.Errorf("after the commit the worker carried out %d, %v", n, err)
+			t.Errorf("after the commit the worker executed %d, %v", n, err)
 		}
 		if r, err := s.Refund(t.Context(), wanted.ID); err != nil || r.Status == refunds.StatusCreated {
 			t.Errorf("the request is %s, %v", r.Status, err)
@@ -190,7 +190,7 @@ func TestARefundIsRequestedInTheCallersTransaction(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n, err := svc.ResumeDue(t.Context(), 10); err != nil || (n == 1) != commit {
-				t.Errorf("committed %v: the worker carried out %d, %v", commit, n, err)
+				t.Errorf("committed %v: the worker executed %d, %v", commit, n, err)
 			}
 		}
 		if r, err := svc.ByClientReference(t.Context(), "one"); err != nil || r.Status != refunds.StatusSucceeded {

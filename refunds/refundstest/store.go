@@ -183,7 +183,7 @@ func (s *Store) UpdatePayment(
 	return saved, nil
 }
 
-// save carries out the change or nothing of it.
+// save executes the change or nothing of it.
 func (s *Store) save(c refunds.Change) (refunds.Refund, error) {
 	for _, a := range c.After.Attempts {
 		if owner, used := s.keys[a.Key]; used && owner != a.ID {

@@ -34,7 +34,7 @@ func (b *bench) service(g payment.RefundGateway) *refunds.Service {
 	return s
 }
 
-// stopped begins to carry out the plan's refund, and stops the worker after
+// stopped begins to execute the plan's refund, and stops the worker after
 // the provider's answer for longer than its lease. resume lets it continue and
 // waits until it has done what it does.
 func (b *bench) stopped(g *Gateway, p plan) (id string, resume func()) {

@@ -62,7 +62,7 @@ type Config struct {
 // Attempt describes one attempt to send a request. Method and Host come from the
 // request; a label of a metric should be made of neither without a bound.
 type Attempt struct {
-	// Name is that of the Config.
+	// Name is Config.Name.
 	Name string
 	// Method is the request's, GET where it has none.
 	Method string
@@ -72,7 +72,7 @@ type Attempt struct {
 	Effect resilience.Effect
 	// Number counts the attempts of a request, from 1.
 	Number int
-	// Status is that of the response, zero if there was none.
+	// Status is the status of the response, zero if there was none.
 	Status int
 	// Err is why there was none; an *resilience.OpenError if the breaker refused.
 	Err error

@@ -36,7 +36,7 @@
 //
 // # Errors
 //
-// Refusals are those of package returns, found by [returns.CodeOf]. What is not there
+// Refusals are errors of package returns; [returns.CodeOf] finds their code. What is not there
 // wraps [returns.ErrNotFound]. Any other error is of the database, with the operation
 // that failed.
 package returnsdb

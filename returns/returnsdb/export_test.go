@@ -1,7 +1,7 @@
 package returnsdb
 
 // UpdatesWaiting is how many calls of Update wait, and whether others are being
-// carried out.
+// executed.
 func (s *Store) UpdatesWaiting() (calls int, working bool) { return s.updates.Waiting() }
 
 // ReadsWaiting is UpdatesWaiting for calls of Return.

@@ -42,7 +42,7 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING")
 				page := strings.Contains(q, "LIMIT") && !strings.Contains(q, "IN (")
 				if !whole && scanned || page && sorted {
-					t.Errorf("%s\nis carried out by %s", q, line)
+					t.Errorf("%s\nis executed by %s", q, line)
 				}
 			}
 		}

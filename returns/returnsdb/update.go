@@ -23,7 +23,7 @@ type updateCall struct {
 	change func(returns.Units, returns.Return) (returns.Change, error)
 
 	saved returns.Change
-	alone bool // it needs an RMA number, and is to be carried out by itself
+	alone bool // it needs an RMA number, and is to be executed by itself
 	err   error
 }
 
@@ -33,7 +33,7 @@ func (u *updateCall) Fail(err error) { u.alone, u.err = false, refusal(err) }
 // Update implements returns.Store. Calls that meet, as those of refunds that
 // are asked for at the same time do, are one transaction.
 //
-// What needs an RMA number is carried out by its caller after the others: it
+// What needs an RMA number is executed by its caller after the others: it
 // locks a counter, and one transaction never locks those of two days.
 func (s *Store) Update(
 	ctx context.Context, id string, change func(returns.Units, returns.Return) (returns.Change, error),
@@ -56,7 +56,7 @@ func (s *Store) Update(
 	return u.saved.After.Clone(), nil
 }
 
-// updateAll carries out calls in one transaction. A refusal of one is in its
+// updateAll executes calls in one transaction. A refusal of one is in its
 // err; the error returned is of the transaction, and then nothing was saved.
 func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 	return s.db.Tx(ctx, updateReturn, func(ctx context.Context, tx bun.IDB) error {

@@ -125,7 +125,7 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 			c.Effects.RMADay = ""
 			return c, err
 		}}
-		// Possible only where the one before it was not carried out.
+		// Possible only where the one before it was not executed.
 		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") }}
 		b.meet(good, greedy, hasty, next, last)
 		if returns.CodeOf(greedy.err) != returns.Code(returns.AlreadyReturned) || greedy.saved.ID != "" {
@@ -230,7 +230,7 @@ func TestAPanicAfterTheOthersWereSaved(t *testing.T) {
 			t.Errorf("%v, %v; the other %v, %v", late.panicked, late.err, good.panicked, good.err)
 		}
 		if r := b.stored("good"); len(r.Overrides) != 1 {
-			t.Errorf("carried out %d times", len(r.Overrides))
+			t.Errorf("executed %d times", len(r.Overrides))
 		}
 		if r := b.stored("late"); r.Status != returns.StatusPendingAuthorization {
 			t.Errorf("the one that failed is %s", r.Status)

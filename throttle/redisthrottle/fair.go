@@ -119,7 +119,7 @@ func newFair(client rueidis.Client, prefix string, cfg throttle.FairConfig, cloc
 func (f *Fair) Limit() throttle.Limit { return f.cfg.Limit }
 
 // Take satisfies throttle.Limiter. A request within its share may wait for up to
-// MaxWait. Its errors are those of [Limiter.Take].
+// MaxWait. It returns the errors of [Limiter.Take].
 func (f *Fair) Take(ctx context.Context, key string, cost int64) (throttle.Decision, error) {
 	return throttle.Await(ctx, f, key, cost)
 }

@@ -118,7 +118,7 @@ func appendName(buf []byte, name string) []byte {
 }
 
 // setRetryAfter writes the Retry-After field: whole seconds, rounded up, so that
-// a client that keeps to it does not come early, and at least one.
+// a client that follows it does not come early, and at least one.
 func setRetryAfter(h http.Header, d time.Duration) {
 	h.Set(fieldRetryAfter, strconv.FormatInt(max(1, wholeSeconds(d)), 10))
 }

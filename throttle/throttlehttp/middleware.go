@@ -129,7 +129,7 @@ func (m *Middleware) share(cfg *Config) (err error) {
 // limiter behind that.
 func (m *Middleware) SetLimit(limit throttle.Limit) error {
 	if m.fair == nil {
-		return errors.New("throttlehttp: SetLimit: the limit is that of Config.Guard: change it at its limiter")
+		return errors.New("throttlehttp: SetLimit: Config.Guard has the limit: change it at its limiter")
 	}
 	return m.fair.SetLimit(limit)
 }
@@ -153,7 +153,7 @@ type contextKey struct{}
 
 // FromContext returns the reservation of a request behind a [Middleware], for
 // handlers that choose their words by the verdict, or that give the units back
-// themselves. Of several middlewares in a row it is that of the innermost.
+// themselves. Of several middlewares in a row the innermost sets it.
 func FromContext(ctx context.Context) (*throttle.Reservation, bool) {
 	r, ok := ctx.Value(contextKey{}).(*throttle.Reservation)
 	return r, ok
@@ -225,7 +225,7 @@ func shed(w http.ResponseWriter, r *http.Request, err error, shed, unavailable h
 // shed is answered by refused: Retry-After is set already, and it writes the
 // status 429 and the body. Nil means a line of plain text.
 //
-// Deadlines are those of the request's context; set one outside of the queue, as
+// The request's context has the deadline; set it outside of the queue, as
 // with http.TimeoutHandler, or set QueueConfig.MaxWait. Put a [Body] outside, or
 // clients that stop in the middle of a request hold all places.
 func Queue(q *throttle.Queue, refused, next http.Handler) http.Handler {

@@ -19,7 +19,7 @@ import (
 // How events get into a log is its own: a store appends them in the transaction
 // of the change they tell of.
 //
-// The instants are those of the caller's clock, and a log has none. All methods
+// Callers pass the instants; a log has no clock. All methods
 // are safe for concurrent use, also by several processes on one log.
 type Log interface {
 	// Stream returns the name of the stream, which never changes.
@@ -90,7 +90,7 @@ type FanOut struct {
 	Limit       int       // how many events at most
 
 	// Watch, if not nil, is called with the events before they are marked; its
-	// error is that of FanOut, and nothing is fanned out then.
+	// error is FanOut's, and nothing is fanned out then.
 	Watch Watcher
 }
 

@@ -73,7 +73,7 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(plan.String(), index) {
-				t.Errorf("%s\nis carried out by\n%s", query, plan.String())
+				t.Errorf("%s\nis executed by\n%s", query, plan.String())
 			}
 		}
 	})

@@ -16,12 +16,12 @@ import (
 // timeLimits are how long things may take on a connection; 0 means for ever.
 type timeLimits struct{ statement, lock, idle time.Duration }
 
-// noLimits are those of migrations.
+// noLimits are for migrations.
 var noLimits timeLimits
 
 // begin is the text that begins a transaction with these limits. They are
 // those of this transaction and of no other: behind a pooler the next one may
-// run on another connection, and this connection is somebody else's next.
+// run on another connection, and this connection serves another caller next.
 func (l timeLimits) begin(isolation string) string {
 	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return "BEGIN" + isolation +

@@ -117,7 +117,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handler answers with a status and a JSON document, or an error.
 type handler func(r *http.Request) (status int, body any, err error)
 
-// use serves an action at a pattern: who may ask and whether it is carried out
+// use serves an action at a pattern: who may ask and whether it is executed
 // once per key is the action's to say, and is asked before the body is read.
 func (a *API) use(pattern string, action endpoint.Action, h handler) {
 	next := a.adapt(h)

@@ -45,7 +45,7 @@ func (a *API) partnerOf(r *http.Request) (partner.Partner, error) {
 	return p, err
 }
 
-// ingest takes in a feed. A small one is carried out before it is answered.
+// ingest takes in a feed. A small one is executed before it is answered.
 func (a *API) ingest(r *http.Request) (int, any, error) {
 	p, err := a.partnerOf(r)
 	if err != nil {

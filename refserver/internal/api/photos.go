@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// readPhotos reads a body with photos into v, and carries out do once under its
+// readPhotos reads a body with photos into v, and runs do once under its
 // Idempotency-Key. judge, which may be nil, is asked as soon as the first photo
 // begins, unless the request was sent before.
 func (a *API) readPhotos(w http.ResponseWriter, r *http.Request, v any, judge func(object []byte) error,

@@ -132,7 +132,7 @@ func outsideMessage(order orders.Order, o refunds.Outside, l refunds.PaymentLedg
 	text += fmt.Sprintf(" %s of the payment can still be refunded.", money.New(l.Available(), l.Currency))
 	if rest := min(l.Rest, l.Available()); rest > 0 {
 		text += fmt.Sprintf(
-			" %s of that is owed for refunds that were paid less. Pay it as store credit on the page of the order; "+
+			" %s of that is still owed for earlier refunds. Pay it as store credit on the page of the order; "+
 				"else it is paid with the next refund, or once nothing more of the order can be returned.",
 			money.New(rest, l.Currency),
 		)

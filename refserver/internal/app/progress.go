@@ -36,7 +36,7 @@ func (s *App) openExports() (err error) {
 	return err
 }
 
-// operationLoops carries out operations, each kind by itself: a long one of another kind keeps
+// operationLoops executes operations, each kind by itself: a long one of another kind keeps
 // none from its turn.
 func (s *App) operationLoops(add addLoop) error {
 	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)

@@ -50,7 +50,7 @@ func (s *Service) RequestReset(ctx context.Context, email string) error {
 }
 
 // SendResets queues the mails of at most limit requests that are due and returns
-// how many it took. One that can't be carried out is tried again.
+// how many it took. One that can't be executed is tried again.
 func (s *Service) SendResets(ctx context.Context, limit int) (int, error) {
 	if s.mailer == nil {
 		return 0, nil

@@ -145,7 +145,7 @@ type AccountStore interface {
 	DeleteOldResets(ctx context.Context, before time.Time) (int, error)
 }
 
-// ResetRequest is a request to reset a password that is being carried out.
+// ResetRequest is a request to reset a password that is being executed.
 type ResetRequest struct {
 	ID       string
 	Email    string

@@ -46,7 +46,7 @@ var (
 	ReadReconciliation = Action{Name: "compare refunds with the provider's list", Who: Staff}
 )
 
-// The actions on returns. Those with photos are carried out once per key too:
+// The actions on returns. Those with photos are executed once per key too:
 // their handlers read the body before they know the key.
 var (
 	ListReturns     = Action{Name: "list own returns"}

@@ -4,7 +4,7 @@
 // back, so that both do the same.
 //
 // An [Action] says who may ask and whether a request that is sent again under
-// the same Idempotency-Key is carried out once. The handlers put it before the
+// the same Idempotency-Key is executed once. The handlers put it before the
 // body is read; each function asks it again, so that no caller gets past it. A
 // function takes the user who asks and a struct of what was sent, which it
 // checks, and returns values of the domain packages or an error that package
@@ -87,7 +87,7 @@ type Nights interface {
 	Last(ctx context.Context, limit int) ([]reconcile.Run, error)
 }
 
-// Endpoints carries out the use cases. It is safe for concurrent use.
+// Endpoints executes the use cases. It is safe for concurrent use.
 type Endpoints struct{ d Deps }
 
 // New returns the use cases.
@@ -120,7 +120,7 @@ const (
 type Action struct {
 	Name string
 	Who  Who
-	// Once has it carried out once per Idempotency-Key and caller. Patient has a
+	// Once has it executed once per Idempotency-Key and caller. Patient has a
 	// request wait for the one under its key that is in progress; otherwise only
 	// a form waits.
 	Once, Patient bool

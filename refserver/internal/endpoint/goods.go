@@ -30,7 +30,7 @@ func (e *Endpoints) DecideReturn(
 	})
 }
 
-// act carries out what staff do with a case, after the checks.
+// act executes what staff do with a case, after the checks.
 func act(a Action, by auth.User, params any, do func() (ReturnChange, error)) (ReturnChange, error) {
 	if err := a.Permit(by); err != nil {
 		return ReturnChange{}, err

@@ -13,7 +13,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/webhook"
 )
 
-// The actions on webhooks. None is carried out once per key: the answer of some holds a secret,
+// The actions on webhooks. None is executed once per key: the answer of some holds a secret,
 // which must not be kept.
 var (
 	ReadWebhooks   = Action{Name: "read webhooks", Who: Staff}
@@ -163,7 +163,7 @@ const (
 	ResendWebhook  = "resend" // all its dead letters
 )
 
-// ActOnWebhook carries out one of those changes, and says what it did.
+// ActOnWebhook executes one of those changes, and says what it did.
 func (e *Endpoints) ActOnWebhook(ctx context.Context, by auth.User, id, action string) (string, error) {
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return "", err

@@ -34,7 +34,7 @@ type Config struct {
 	Now        func() time.Time // nil: time.Now
 }
 
-// Service starts and carries out exports. It is safe for concurrent use.
+// Service starts and executes exports. It is safe for concurrent use.
 type Service struct{ cfg Config }
 
 // New returns a Service, or an error that says what is missing.
@@ -79,7 +79,7 @@ func FileName(o progress.Operation) string {
 	return p.Source + "-" + o.StartedAt.UTC().Format(time.DateOnly) + ".csv"
 }
 
-// Start stores an export, which Kind carries out. Each owner has one at a time: it returns
+// Start stores an export, which Kind executes. Each owner has one at a time: it returns
 // progress.ErrBusy while another one of theirs is not finished.
 func (s *Service) Start(ctx context.Context, ownerID string, p Params) (progress.Operation, error) {
 	from, err := s.source(p)
@@ -97,7 +97,7 @@ func (s *Service) Start(ctx context.Context, ownerID string, p Params) (progress
 	})
 }
 
-// Kind says how an export is carried out.
+// Kind says how an export is executed.
 func (s *Service) Kind() progress.Kind {
 	return progress.Kind{Name: Operation, Resumes: true, Work: s.work}
 }

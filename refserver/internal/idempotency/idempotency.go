@@ -1,12 +1,12 @@
 // Package idempotency lets a caller send a request that moves money again
-// without fear: under the same Idempotency-Key it is carried out once, and the
+// without fear: under the same Idempotency-Key it is executed once, and the
 // first answer is given again.
 //
 // The key belongs to its caller and to what was sent with it. The same key
 // with another request is refused, and so is a request whose first try is
 // still under way. A refusal (400 or more) is not kept: the next try
 // under the key is judged anew. An answer of 500 or more, or none, says nothing
-// of the outcome: the next try is carried out again, and what it does must
+// of the outcome: the next try is executed again, and what it does must
 // itself happen once, as a refund and an order do.
 package idempotency
 
@@ -73,7 +73,7 @@ type Keys struct {
 	Patient bool
 	// Caller names who asks; "" for nobody, whose key counts for nothing.
 	Caller func(*http.Request) string
-	// Fail answers a request that is not carried out: its error is a *problem.Error
+	// Fail answers a request that is not executed: its error is a *problem.Error
 	// or that of the database.
 	Fail func(http.ResponseWriter, *http.Request, error)
 }
@@ -94,7 +94,7 @@ type keyRow struct {
 // kept are the fields of an answer that are given again.
 var kept = []string{"Content-Type", "Location", "Retry-After"}
 
-// Middleware carries out next once per key, which is in the header or else in
+// Middleware executes next once per key, which is in the header or else in
 // a field of an urlencoded form. Without a key, or for nobody, it does nothing.
 // The body is read whole before: put a limit around it.
 func (k *Keys) Middleware(next http.Handler) http.Handler {
@@ -123,9 +123,9 @@ func (k *Keys) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Once carries out next once under key, for a handler that has read the body
+// Once executes next once under key, for a handler that has read the body
 // itself: sum names what was in it. A request whose first try is under way
-// waits for that one. Without a key, or for nobody, it carries out next.
+// waits for that one. Without a key, or for nobody, it executes next.
 func (k *Keys) Once(w http.ResponseWriter, r *http.Request, key string, sum []byte, next http.Handler) {
 	if key == "" || k.Caller(r) == "" {
 		next.ServeHTTP(w, r)
@@ -154,7 +154,7 @@ func (k *Keys) Known(r *http.Request, key string) (bool, error) {
 	return row.Status != 0 || row.Held(k.now(), leaseFor), nil
 }
 
-// once carries out next once under key, or answers what was answered. wait has
+// once executes next once under key, or answers what was answered. wait has
 // it wait for a try that is under way.
 func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wait bool, next http.Handler) {
 	if len(key) > maxKey || !printable(key) {

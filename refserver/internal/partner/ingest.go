@@ -22,7 +22,7 @@ import (
 const (
 	batchRows = 50  // products of a transaction
 	maxErrors = 100 // that a feed keeps; the others are counted
-	// SmallFeed is up to how many products a feed is carried out before it is answered.
+	// SmallFeed is up to how many products a feed is executed before it is answered.
 	SmallFeed = 200
 )
 
@@ -94,7 +94,7 @@ var ErrIdempotencyKey = errors.New("partner: an idempotency key is 1 to 200 prin
 var ErrMismatch = errors.New("partner: this idempotency key was used for another feed")
 
 // Start reads a feed through, so that one that cannot be read is refused whole (*FeedError,
-// ErrFormat), and stores it. Work carries it out. Under an idempotency key that was used
+// ErrFormat), and stores it. Work executes it. Under an idempotency key that was used
 // before, it returns the feed of that time.
 func (s *Service) Start(ctx context.Context, p Partner, f Feed) (Run, error) {
 	if len(f.Body) > MaxBytes {
@@ -175,19 +175,19 @@ func (s *Service) Cancel(ctx context.Context, id string) (Run, error) {
 	return runOf(s.cfg.Operations.Cancel(ctx, id))
 }
 
-// kind says how a feed is carried out.
+// kind says how a feed is executed.
 func (s *Service) kind() progress.Kind {
 	return progress.Kind{Name: Operation, Resumes: true, Work: s.execute}
 }
 
-// Work carries out a feed to its end, unless another process is carrying it out, and returns
+// Work executes a feed to its end, unless another process is executing it, and returns
 // how it stands.
 func (s *Service) Work(ctx context.Context, id string) (Run, error) {
 	return runOf(s.cfg.Operations.Work(ctx, s.kind(), id))
 }
 
-// WorkDue carries out one feed that no process is carrying out; more reports whether there
-// was one. A feed that can't be carried out keeps no other from it.
+// WorkDue executes one feed that no process is executing; more reports whether there
+// was one. A feed that can't be executed keeps no other from it.
 func (s *Service) WorkDue(ctx context.Context) (more bool, err error) {
 	return s.cfg.Operations.WorkDue(ctx, s.kind())
 }

@@ -3,7 +3,7 @@
 // restart and another process show the same.
 //
 // A [Service] starts, reads and cancels operations, and [Service.WorkDue] has one of a [Kind]
-// carried out. The process that carries one out holds it by a lease. When that process dies, an
+// executed. The process that executes one holds it by a lease. When that process dies, an
 // operation of a kind that resumes is continued from where it was, and any other one ends as
 // interrupted: none is running for ever. What is reported of an operation never goes back.
 package progress
@@ -42,7 +42,7 @@ var (
 	ErrBusy = errors.New("progress: another operation of this kind is running")
 	// ErrMismatch is returned for an idempotency key that came with something else before.
 	ErrMismatch = errors.New("progress: this idempotency key was used for something else")
-	// ErrLost is returned to who carries out an operation that was canceled, or that another
+	// ErrLost is returned to who executes an operation that was canceled, or that another
 	// process has taken over.
 	ErrLost = errors.New("progress: the operation was canceled or taken over")
 )
@@ -159,7 +159,7 @@ type Params struct {
 	RequestHash    string
 }
 
-// Start stores an operation, to be carried out by WorkDue. Under an idempotency key that was
+// Start stores an operation, to be executed by WorkDue. Under an idempotency key that was
 // used before, it returns the operation of that time, or ErrMismatch. It returns ErrBusy while
 // another one of the same Serial runs.
 func (s *Service) Start(ctx context.Context, p Params) (Operation, error) {
@@ -247,7 +247,7 @@ func (s *Service) Operations(ctx context.Context, q Query) ([]Operation, error) 
 	return out, nil
 }
 
-// Cancel ends an operation where it is: what it has done stays. Who carries it out notices
+// Cancel ends an operation where it is: what it has done stays. Whoever executes it notices
 // within seconds. An operation that is finished stays as it is.
 func (s *Service) Cancel(ctx context.Context, id string) (Operation, error) {
 	var r row

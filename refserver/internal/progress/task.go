@@ -25,18 +25,18 @@ const (
 	maxFailures = 100
 )
 
-// Kind is a sort of operations and how one is carried out.
+// Kind is a sort of operations and how one is executed.
 type Kind struct {
 	Name string
 	// Resumes has an operation whose process died continued by Work, from Task.Position.
 	// Without it, such an operation ends as interrupted.
 	Resumes bool
-	// Work carries out an operation to its end and finishes it, see Task. ctx ends when the
+	// Work executes an operation to its end and finishes it, see Task. ctx ends when the
 	// operation is canceled or lost, and when the process stops.
 	Work func(ctx context.Context, t *Task) error
 }
 
-// Task is an operation that this process carries out. It is for one goroutine.
+// Task is an operation that this process executes. It is for one goroutine.
 type Task struct {
 	Operation
 
@@ -58,7 +58,7 @@ type Advance struct {
 	Finish   State  // empty: it continues
 }
 
-// Step carries out a part in one transaction and notes how far the operation is in the same
+// Step executes a part in one transaction and notes how far the operation is in the same
 // one: after a crash both or neither are there. part may be nil. Step returns ErrLost, and
 // changes nothing, when the operation is no longer ours.
 func (t *Task) Step(
@@ -159,8 +159,8 @@ func (r *row) addPart(ctx context.Context, tx bun.IDB, text []byte) error {
 	return err
 }
 
-// claim takes an operation of a kind that nobody carries out, and returns nil where there is
-// nothing to carry out. One that was cut off and does not resume ends here.
+// claim takes an operation of a kind that nobody executes, and returns nil where there is
+// nothing to execute. One that was cut off and does not resume ends here.
 func (s *Service) claim(ctx context.Context, k Kind, id string) (*Task, Operation, error) {
 	var r row
 	var mine bool
@@ -198,7 +198,7 @@ func (s *Service) claim(ctx context.Context, k Kind, id string) (*Task, Operatio
 	}, r.operation(), nil
 }
 
-// keep renews the lease while the operation is carried out; the context ends when it is lost. It
+// keep renews the lease while the operation is executed; the context ends when it is lost. It
 // renews beside Step, which replaces the Operation, so it reads nothing of that.
 func (t *Task) keep(ctx context.Context) (leased context.Context, stop func()) {
 	id, token, service := t.ID, t.token, t.service

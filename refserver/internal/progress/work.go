@@ -13,7 +13,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
-// Work carries out an operation of the kind to its end, unless another process does, and
+// Work executes an operation of the kind to its end, unless another process does, and
 // returns how it stands.
 func (s *Service) Work(ctx context.Context, k Kind, id string) (Operation, error) {
 	return s.work(ctx, k, id, false)
@@ -58,8 +58,8 @@ func (s *Service) giveUp(ctx context.Context, t *Task, cause error) (Operation, 
 	return t.Operation, errors.Join(cause, err)
 }
 
-// WorkDue carries out one operation of the kind that no process is carrying out; more reports
-// whether there was one. An operation that can't be carried out keeps no other from it: the
+// WorkDue executes one operation of the kind that no process is executing; more reports
+// whether there was one. An operation that can't be executed keeps no other from it: the
 // next one is taken, and this one again when its lease ends.
 func (s *Service) WorkDue(ctx context.Context, k Kind) (more bool, err error) {
 	attempted := []string{""}

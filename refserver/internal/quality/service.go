@@ -65,7 +65,7 @@ func (s *Service) Loads() []Scenario { return slices.Clone(s.cfg.Loads) }
 // Runs reports whether scenarios are run here.
 func (s *Service) Runs() bool { return s.cfg.Run != nil }
 
-// Start stores a run, which Kind carries out. It returns progress.ErrBusy while another runs.
+// Start stores a run, which Kind executes. It returns progress.ErrBusy while another runs.
 func (s *Service) Start(ctx context.Context, ownerID string, a Asked) (progress.Operation, error) {
 	if !s.Runs() {
 		return progress.Operation{}, ErrNotHere
@@ -109,7 +109,7 @@ func (s *Service) loadOf(ids []string) int {
 	return slices.IndexFunc(s.cfg.Loads, func(l Scenario) bool { return strings.EqualFold(l.ID, ids[0]) })
 }
 
-// Kinds say how a run is carried out, and how a load is.
+// Kinds say how a run is executed, and how a load is.
 func (s *Service) Kinds() []progress.Kind {
 	return []progress.Kind{{Name: Operation, Work: s.work}, {Name: Load, Work: s.work}}
 }

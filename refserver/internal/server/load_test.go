@@ -41,7 +41,7 @@ func (f fakeLoad) run(ctx context.Context, a quality.Asked, step func(quality.St
 	return quality.Report{Machine: "a machine", Rows: []quality.Row{row}}, nil
 }
 
-// begun starts the load from the desk and carries it out until ctx ends, and returns its page.
+// begun starts the load from the desk and executes it until ctx ends, and returns its page.
 func (f fakeLoad) begun(ctx context.Context, b *bench, admin browser) (page string, ended chan error) {
 	b.t.Helper()
 	page = admin.form("/admin/scenarios", url.Values{"id": {"load-rush"}}).

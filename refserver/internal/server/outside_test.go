@@ -165,7 +165,7 @@ func TestProgramsCloseACaseThatWasRefundedElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.eventually("the alert that more is owed", func() bool {
-			return strings.Contains(staff.get("/admin/queue").body, "is owed for refunds that were paid less")
+			return strings.Contains(staff.get("/admin/queue").body, "is still owed for earlier refunds")
 		})
 		next := b.approved(o)
 		staff.json("/api/admin/returns/"+next.ID+"/refund", `{"method":"store_credit"}`).want(t, 200, `"success":true`)

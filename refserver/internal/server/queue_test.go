@@ -50,7 +50,7 @@ func (b *bench) unknown(c *returns.Return) refunds.Refund {
 }
 
 // unsent opens a refund that waits for a dispute, and lets it go without
-// anybody who carries it out.
+// anybody who executes it.
 func (b *bench) unsent(c *returns.Return) refunds.Refund {
 	b.t.Helper()
 	ctx := b.t.Context()

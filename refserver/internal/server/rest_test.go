@@ -110,7 +110,7 @@ func TestStaffPayWhatRefundsLeft(t *testing.T) {
 		before := b.credit(who)
 		path, pays := "/api/admin/orders/"+o.ID+"/rest", "Pay $7.00 as store credit now"
 		for _, page := range []string{"/admin/returns/" + c.ID, "/orders/" + o.ID} {
-			staff.get(page).want(t, 200, "$7.00 is owed for refunds that were paid less", pays)
+			staff.get(page).want(t, 200, "$7.00 is still owed for earlier refunds", pays)
 		}
 		ada := b.signInAs("ada", "correct horse")
 		if page := ada.get("/orders/"+o.ID).want(t, 200).body; strings.Contains(page, "Still owed") {

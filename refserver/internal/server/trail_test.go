@@ -218,7 +218,7 @@ func (s *contractShop) fill(row access.Route, about subject) {
 	}
 }
 
-// TestEveryChangeByStaffLeavesALine carries out every route of the table by which staff change or
+// TestEveryChangeByStaffLeavesALine executes every route of the table by which staff change or
 // export something, and looks for what it leaves under the name of who did it.
 func TestEveryChangeByStaffLeavesALine(t *testing.T) {
 	t.Parallel()

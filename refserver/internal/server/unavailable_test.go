@@ -40,7 +40,7 @@ func TestARefundWithoutAnAnswerCountsAsUnavailable(t *testing.T) {
 			want(t, status, `"pending":true`)
 	}
 	refund(http.StatusAccepted)
-	refund(http.StatusAccepted) // is answered again, and not carried out
+	refund(http.StatusAccepted) // is answered again, and not executed
 	if got := admin.failedRefunds(); got["unavailable"] != 1 || got["declined"] != 0 {
 		t.Errorf("refunds_failed_total is %v", got)
 	}

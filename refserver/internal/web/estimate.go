@@ -162,7 +162,7 @@ func (s *server) estimateOf(r *http.Request, f url.Values) *returns.Estimate {
 	return &e
 }
 
-// stepEstimate asks for the estimate of a form that is not to be carried out yet.
+// stepEstimate asks for the estimate of a form that is not to be executed yet.
 const stepEstimate = "estimate"
 
 // estimateAgain shows the estimate of a form that was corrected.

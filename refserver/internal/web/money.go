@@ -16,7 +16,7 @@ func (s *server) moneyRoutes() {
 	s.reconciliationRoutes()
 }
 
-// once carries out next once per Idempotency-Key of whoever is signed in, of the
+// once runs next once per Idempotency-Key of whoever is signed in, of the
 // header or of the form, where the action says so.
 func (s *server) once(a endpoint.Action, next http.Handler) http.Handler {
 	if !a.Once {

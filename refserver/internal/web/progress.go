@@ -34,7 +34,7 @@ type operationView struct {
 	Badge   badge
 	Running bool
 	Left    string // about how long it will take from now on; empty where that can't be said
-	Waits   bool   // nobody carries it out yet
+	Waits   bool   // nobody executes it yet
 	File    string // address of its file
 	Expires time.Time
 	More    string // address of the page that says more

@@ -54,7 +54,7 @@ type returnOrder struct {
 	Form     requestForm
 	Kept     []stagedPhoto // photos that were sent with the form before
 	Customer string        // id of the customer when staff file; else empty
-	Key      string        // under which the form is carried out once
+	Key      string        // under which the form is executed once
 }
 
 // returnLine is a line of an order, with what can come back, until when, and
@@ -330,7 +330,7 @@ type ownCaseBody struct {
 	Details string
 	Kept    []stagedPhoto // photos that were sent with the answer before
 	Unkept  bool          // some were sent that are not kept
-	Key     string        // under which the form is carried out once
+	Key     string        // under which the form is executed once
 	Kit     *sendBack     // nil: nothing is to be sent now
 	Form    url.Values    // what was typed into a form that was refused
 	Rests   []restView

@@ -103,7 +103,7 @@ func (s *server) keep(r *http.Request, p returns.Upload) (evidence.Staged, error
 	return s.Shelf.Keep(r.Context(), user(r).ID, p.Name, from)
 }
 
-// unstage forgets the kept photos of a form that was carried out.
+// unstage forgets the kept photos of a form that was executed.
 func (s *server) unstage(in *upload.Intake) { s.forget(in.Request(), in.Form[stagedField]...) }
 
 // forget removes kept photos. What can't be removed now is when it is old.

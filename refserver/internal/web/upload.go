@@ -30,7 +30,7 @@ func (s *server) readPhotos(
 	return in, problem.CheckFields(in.Form)
 }
 
-// onceRead carries out h once under the Idempotency-Key of the header or of the
+// onceRead runs h once under the Idempotency-Key of the header or of the
 // form that was read.
 func (s *server) onceRead(w http.ResponseWriter, in *upload.Intake, h handler) error {
 	r := in.Request()

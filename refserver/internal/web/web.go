@@ -179,7 +179,7 @@ func New(d Deps) (http.Handler, error) {
 // handler is a page or an action. What it returns is shown by fail.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// The doors. use serves an action: who may ask and whether it is carried out once
+// The doors. use serves an action: who may ask and whether it is executed once
 // per key is the action's to say. public is open to all; member and staff are
 // for pages that show more than one thing. A form larger than input.MaxBody is
 // refused; photos have a door of their own.

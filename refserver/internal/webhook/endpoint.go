@@ -271,7 +271,7 @@ func (s *Service) Enable(ctx context.Context, id string) (Endpoint, error) {
 
 // Rotate gives an endpoint a new secret, which is returned to be shown once. The one before
 // signs too for OldSecretSigns. While the secret before that one signs still, only a rotation that
-// ends it is carried out, and any other is ErrTwoSecrets: a second click or a second person would
+// ends it is executed, and any other is ErrTwoSecrets: a second click or a second person would
 // take the secret away that the receiver has.
 func (s *Service) Rotate(ctx context.Context, id string, endOld bool) (Endpoint, string, error) {
 	key := newKey()

@@ -1,4 +1,4 @@
-// Package photo makes a new JPEG or PNG of a picture that somebody sent, in
+// Package photo makes a new JPEG or PNG of a picture that was sent, in
 // memory that is known before a pixel is decoded.
 //
 // Read parses the header alone; Memory says what Clean will take. JPEGs and
@@ -122,7 +122,7 @@ func (p *Picture) readHeader() (err error) {
 // Pixels is how many pixels the picture has.
 func (p *Picture) Pixels() int64 { return int64(p.Width) * int64(p.Height) }
 
-// size is that of what is made: the longest side is at most side.
+// size is the size of the new picture: the longest side is at most side.
 func (p *Picture) size(side int) (w, h int) {
 	longest := max(p.Width, p.Height)
 	if longest <= side {

@@ -96,7 +96,7 @@ func (c *pngChunks) skip(k chunk) error {
 	return short(err)
 }
 
-// readPNG reads what there is of a header; EXIF data may stand before the
+// readPNG reads the header as far as there is one; EXIF data may stand before the
 // picture or behind it.
 func readPNG(r io.Reader) (*pngHeader, error) {
 	chunks, err := newPNGChunks(r)
