@@ -120,8 +120,10 @@ func (b *Body) read(w http.ResponseWriter, r *http.Request) ([]byte, int) {
 	_ = conn.SetReadDeadline(time.Now().Add(b.cfg.Timeout))
 	one := b.enter(r, conn)
 	data, err := io.ReadAll(io.LimitReader(r.Body, b.cfg.MaxBytes+1))
-	b.leave(one)
+	cut := b.leave(one)
 	switch {
+	case cut: // even where its end just came: the server has heard of the deadline, and cancels the request
+		return nil, http.StatusRequestTimeout
 	case int64(len(data)) > b.cfg.MaxBytes:
 		return nil, http.StatusRequestEntityTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -165,10 +167,13 @@ func (b *Body) cut(one *reading) {
 	b.remove(one)
 }
 
-func (b *Body) leave(one *reading) {
+// leave ends the reading, and reports whether it was cut off.
+func (b *Body) leave(one *reading) (cut bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	cut = one.all == nil
 	b.remove(one)
+	return cut
 }
 
 func (b *Body) remove(one *reading) {

@@ -95,6 +95,37 @@ func TestTheOldestBodyGivesWay(t *testing.T) {
 	}
 }
 
+// atEnd is a body that calls do when its end is read.
+type atEnd struct {
+	io.Reader
+
+	do func()
+}
+
+func (a *atEnd) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if err == io.EOF {
+		a.do()
+	}
+	return n, err
+}
+
+// TestABodyThatIsCutOffAtItsEndIsRefused: its deadline passed, and the server has canceled the request.
+func TestABodyThatIsCutOffAtItsEndIsRefused(t *testing.T) {
+	b := must[*Body](t)(NewBody(BodyConfig{MaxBytes: 10, PerKey: 1}))
+	h := b.Handler(echo)
+	first, second := httptest.NewRecorder(), httptest.NewRecorder()
+	h.ServeHTTP(first, httptest.NewRequest(http.MethodPost, "/", &atEnd{strings.NewReader("first"), func() {
+		h.ServeHTTP(second, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("second")))
+	}}))
+	if first.Code != http.StatusRequestTimeout || first.Header().Get("Connection") != "close" {
+		t.Errorf("the first: %d %v %q", first.Code, first.Header(), first.Body)
+	}
+	if second.Code != http.StatusOK || second.Body.String() != "second" {
+		t.Errorf("the second: %d %q", second.Code, second.Body)
+	}
+}
+
 func TestABodyTakesItsTimeAndNoMore(t *testing.T) {
 	b := must[*Body](t)(NewBody(BodyConfig{MaxBytes: 100, Timeout: 20 * time.Millisecond}))
 	srv := httptest.NewServer(b.Handler(echo))

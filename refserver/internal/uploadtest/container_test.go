@@ -114,6 +114,9 @@ func TestFiftyAttacksAtOnceInAContainer(t *testing.T) {
 			}
 		})
 	}
+	if t.Failed() {
+		t.Logf("the shop's last lines:\n%s", p.Tail())
+	}
 	if log := p.Tail(); strings.Contains(log, "panic") {
 		t.Errorf("it panicked:\n%s", log)
 	}
