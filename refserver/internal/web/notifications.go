@@ -86,10 +86,6 @@ const noticeBeat = 15 * time.Second
 // It ends when the process drains, and when the session does.
 func (s *server) noticeStream(w http.ResponseWriter, r *http.Request) error {
 	out := http.NewResponseController(w)
-	// The limit for reading a request would cut the stream off.
-	if err := out.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
 	changed, end := s.Notices.Hub().Listen(user(r).ID)
 	defer end()
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -63,10 +63,6 @@ func (s *server) dashboardStream(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := http.NewResponseController(w)
-	// The limit for reading a request would cut the stream off.
-	if err := out.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes it on at once
 	tick := time.NewTicker(time.Second)
