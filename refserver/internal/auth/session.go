@@ -93,6 +93,9 @@ func (s *Service) newSessions(c Config) *scs.SessionManager {
 	m.Cookie.Persist = true
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "session not available", "error", err)
+		if out, ok := w.(*answer); ok {
+			defer func() { out.ended = true }()
+		}
 		if c.OnError != nil {
 			c.OnError(w, r, err)
 			return
@@ -115,9 +118,35 @@ func (s *Service) Load(next http.Handler) http.Handler {
 	inner := s.sessions.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), stateKey{}, &requestState{browser: clipBrowser(r.UserAgent())})
-		inner.ServeHTTP(w, r.WithContext(ctx))
+		inner.ServeHTTP(&answer{ResponseWriter: w}, r.WithContext(ctx))
 	})
 }
+
+// answer is a response that may be ended: a session is saved when the headers are about to be sent,
+// and where that fails the handler continues with its page behind the one that says so.
+type answer struct {
+	http.ResponseWriter
+
+	ended bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if !a.ended {
+		a.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.ended {
+		return len(p), nil
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // begin makes the session of ctx the user's, under a new token: one that
 // somebody planted before the sign-in is worth nothing after.

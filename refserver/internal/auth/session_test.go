@@ -3,7 +3,10 @@ package auth_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -67,6 +70,29 @@ func TestAWriteUnderWayDoesNotBringASignedOutSessionBack(t *testing.T) {
 	close(s.hold)
 	<-done
 	stolen.want("/me", 401, "")
+}
+
+// TestAPageWhoseSessionCannotBeSavedIsOnePage: the handler's page came behind the words that its
+// session was not saved, as one document.
+func TestAPageWhoseSessionCannotBeSavedIsOnePage(t *testing.T) {
+	db := sqlstoretest.SQLite(t)
+	s := newShop(t, newStore(t, db), false)
+	page := s.auth.Load(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.auth.Flash(r.Context(), "!")
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusCreated)
+		if n, err := io.WriteString(w, "the page"); n != len("the page") || err != nil {
+			t.Errorf("written: %d, %v", n, err)
+		}
+	}))
+	res := httptest.NewRecorder()
+	page.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/", nil))
+	if words := res.Body.String(); res.Code != http.StatusServiceUnavailable ||
+		!strings.Contains(words, "database") || strings.Contains(words, "the page") {
+		t.Errorf("%d: %q", res.Code, words)
+	}
 }
 
 func TestSigningInChangesTheToken(t *testing.T) {
