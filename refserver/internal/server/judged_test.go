@@ -39,7 +39,8 @@ func TestWhoAsksIsJudgedBeforeWhatTheySend(t *testing.T) {
 				} else {
 					wantRefused(t, row, a.status, a.header.Get("Location"))
 				}
-				if a := send(customer); !key && !access.Has(auth.Customer, row.Needs) && a.status != http.StatusForbidden {
+				a = send(customer)
+				if !key && !access.Has(auth.Customer, row.Needs) && a.status != http.StatusForbidden {
 					t.Errorf("a customer: %d", a.status)
 				}
 			})
