@@ -209,7 +209,7 @@ func (d *desk) deliver(how string) {
 func (d *desk) hand(l letter, taken map[string]bool) {
 	d.Helper()
 	e := l.event()
-	paid, back := d.paidAndTakenBack(l)
+	back := d.paidAndTakenBack()
 	req, err := http.NewRequestWithContext(
 		d.Context(),
 		http.MethodPost,
@@ -244,8 +244,8 @@ func (d *desk) hand(l letter, taken map[string]bool) {
 	if strings.HasPrefix(e.Type, "charge.dispute.") {
 		d.told(e.Data.Object.ID, e.Data.Object.Status)
 	}
-	if back {
-		d.takenBack(paid)
+	for _, r := range back {
+		d.takenBack(r, e.Data.Object.Metadata["refund_id"] == r.ID)
 	}
 }
 
@@ -278,30 +278,34 @@ func (d *desk) told(id, status string) {
 	}
 }
 
-// paidAndTakenBack returns the refund that a message is about where it counts
-// as paid at the shop, and the provider has taken it back.
-func (d *desk) paidAndTakenBack(l letter) (refunds.Refund, bool) {
+// paidAndTakenBack returns the refunds that count as paid at the shop, and that the provider has taken
+// back.
+func (d *desk) paidAndTakenBack() (back []refunds.Refund) {
 	d.Helper()
-	object := l.event().Data.Object
-	i := slices.IndexFunc(
-		d.sim.Ledger().Refunds,
-		func(r paysim.Refund) bool { return r.ID == object.ID && r.Status == "failed" && !r.Outside },
-	)
-	if i < 0 {
-		return refunds.Refund{}, false
+	for _, at := range d.sim.Ledger().Refunds {
+		if at.Status != "failed" || at.Outside {
+			continue
+		}
+		r, err := d.shop.Refunds.ByID(d.Context(), at.Metadata["refund_id"])
+		d.ok(err)
+		if r.Status == refunds.StatusSucceeded && r.Attempt().ID == at.Metadata["attempt_id"] {
+			back = append(back, r)
+		}
 	}
-	r, err := d.shop.Refunds.ByID(d.Context(), object.Metadata["refund_id"])
-	d.ok(err)
-	return r, r.Status == refunds.StatusSucceeded && r.Attempt().ID == object.Metadata["attempt_id"]
+	return back
 }
 
-// takenBack is what must be when the shop has heard that the provider took a
-// refund back: it is reversed, and what is owed is held and awaits a choice.
-func (d *desk) takenBack(r refunds.Refund) {
+// takenBack is what must be when the shop has heard that the provider took a refund back: it is
+// reversed, and what is owed is held and awaits a choice. It hears so of a message about the refund,
+// and of one about the payment where it looks at all its refunds.
+func (d *desk) takenBack(r refunds.Refund, told bool) {
 	d.Helper()
-	d.reversed++
 	now, err := d.shop.Refunds.ByID(d.Context(), r.ID)
 	d.ok(err)
+	if !told && now.Status != refunds.StatusReversed {
+		return
+	}
+	d.reversed++
 	next, err := d.shop.Refunds.ByClientReference(d.Context(), r.ClientReference)
 	d.ok(err)
 	certain := !slices.ContainsFunc(d.cases, func(k *kase) bool { return k.id == r.ClientReference && !k.of.certain() })
