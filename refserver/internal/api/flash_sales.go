@@ -55,7 +55,7 @@ func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 }
 
 // listFlashSales answers the sales that are on. The products carry them, so
-// three statements find everything.
+// two statements find everything.
 func (a *API) listFlashSales(r *http.Request) (int, any, error) {
 	products, err := a.Endpoints.OnSale(r.Context(), user(r))
 	if err != nil {

@@ -1,12 +1,17 @@
 package endpoint_test
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
@@ -97,5 +102,36 @@ func TestWhatIsCreatedOrMovesMoneyIsCarriedOutOncePerKey(t *testing.T) {
 		if !a.Once {
 			t.Errorf("%s is not", a.Name)
 		}
+	}
+}
+
+// TestAllProductsOnSaleAreListed: a list of sales, and one of products by id, ends after a thousand.
+func TestAllProductsOnSaleAreListed(t *testing.T) {
+	by, now := event.Actor{Kind: event.ActorStaff, ID: "s"}, time.Now()
+	s, err := orders.New(orders.Config{
+		Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD",
+		Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = orders.MaxPageSize + 2
+	for i := range many {
+		p, err := s.SaveProduct(t.Context(), 0, by, func(p *orders.Product) error {
+			p.Name, p.Price, p.Stock = fmt.Sprint("Part ", i), 100, 1
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := orders.FlashSaleParams{ProductID: p.ID, Starts: now, Ends: now.Add(time.Hour), PercentBP: 1000}
+		if _, err := s.CreateFlashSale(t.Context(), by, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := endpoint.New(endpoint.Deps{Orders: s, Now: func() time.Time { return now }})
+	products, err := e.OnSale(t.Context(), auth.User{ID: "a", Role: auth.Customer})
+	if err != nil || len(products) != many {
+		t.Errorf("%d of %d products are on sale, %v", len(products), many, err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -44,18 +43,18 @@ func (e *Endpoints) OnSale(ctx context.Context, by auth.User) ([]orders.Product,
 	if err := ListFlashSales.Permit(by); err != nil {
 		return nil, err
 	}
-	sales, err := e.d.Orders.FlashSales(ctx, false)
-	if err != nil || len(sales) == 0 {
+	products, err := e.d.Orders.Products(ctx)
+	if err != nil {
 		return nil, err
 	}
-	ids := make([]int64, len(sales))
-	for i, f := range sales {
-		ids[i] = f.ProductID
-	}
-	products, _, err := e.d.Orders.FindProducts(ctx, orders.ProductQuery{IDs: ids, PageSize: orders.MaxPageSize})
+	var out []orders.Product
 	now := e.d.Now()
-	// One that ended meanwhile is on no more.
-	return slices.DeleteFunc(products, func(p orders.Product) bool { return p.SaleAt(now) == nil }), err
+	for _, p := range products {
+		if p.SaleAt(now) != nil {
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }
 
 // ReserveFlashSale holds units for a customer for a while. Another request
