@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,11 @@ import (
 // counted counts the updates of orders.
 type counted struct {
 	orders.Store
-	updates int
+	updates atomic.Int64
 }
 
 func (c *counted) Update(ctx context.Context, id string, change func(*orders.Order) error) (orders.Order, error) {
-	c.updates++
+	c.updates.Add(1)
 	return c.Store.Update(ctx, id, change)
 }
 
@@ -28,7 +29,7 @@ func TestALeaseThatWasKeptDuringACallIsNotRenewedBeforeTheNext(t *testing.T) {
 		s := open(t, nil)
 		s.fill(1)
 		store := &counted{Store: s.store}
-		confirms, answered, canceled := 0, 0, -1
+		confirms, answered, canceled := 0, int64(0), int64(-1)
 		svc, err := orders.New(orders.Config{
 			Store: store, Currency: "USD", Lease: 10 * time.Second, CallTimeout: 10 * time.Second,
 			Gateway: &scripted{
@@ -38,12 +39,12 @@ func TestALeaseThatWasKeptDuringACallIsNotRenewedBeforeTheNext(t *testing.T) {
 						return payment.Result{Outcome: payment.OutcomeUnknown}
 					}
 					time.Sleep(7 * time.Second)
-					answered = store.updates
+					answered = store.updates.Load()
 					return payment.Result{Outcome: payment.OutcomeDeclined, Code: "card_declined"}
 				},
 				before: func(payment.ChargeRequest) { // of a cancel, once a confirm was declined
 					if answered > 0 {
-						canceled = store.updates
+						canceled = store.updates.Load()
 					}
 				},
 			},
