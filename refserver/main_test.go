@@ -114,7 +114,7 @@ func client(t *testing.T) *http.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	return &http.Client{Jar: jar, Timeout: testreq.Patience(t)}
 }
 
 func signIn(t *testing.T, base string) *http.Client {

@@ -9,8 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 )
 
@@ -159,7 +159,7 @@ func TestProbesAreAnsweredWhileTheShopOpens(t *testing.T) {
 	}
 	defer conn.Close()
 	base := addressPattern.FindString(r.stdout.String())
-	c := http.Client{Timeout: 10 * time.Second}
+	c := http.Client{Timeout: testreq.Patience(t)}
 	for path, want := range map[string]struct {
 		status int
 		body   string

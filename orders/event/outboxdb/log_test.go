@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outbox"
 	"github.com/returnkit/returnkit/orders/event/outbox/outboxtest"
@@ -153,14 +154,14 @@ func TestAnEventWaitsForAnEarlierOneThatAnotherFansOut(t *testing.T) {
 		done := make(chan struct{})
 		go func() { d.Run(run); close(done) }()
 		t.Cleanup(func() { cancel(); <-done })
-		eventually(t, "the second is fanned out", func() bool {
+		testreq.Until(t, "the second is fanned out", func() bool {
 			var n int
 			err := db.Read().NewRaw("SELECT count(*) FROM ?(rk)orders_deliveries WHERE event_id = 'o1:2'").
 				Scan(t.Context(), &n)
 			return err == nil && n == 1
 		})
 		appendEvents(t, db, outboxtest.NewEvent(t, "o2", 1, "made"))
-		eventually(t, "one that came later is delivered", func() bool { return len(list()) > 0 })
+		testreq.Until(t, "one that came later is delivered", func() bool { return len(list()) > 0 })
 		if got := list(); !slices.Equal(got, []string{"o2:1"}) {
 			t.Errorf("got %v, want only the other aggregate", got)
 		}
@@ -169,22 +170,7 @@ func TestAnEventWaitsForAnEarlierOneThatAnotherFansOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all, in order", func() bool { return slices.Equal(list(), []string{"o2:1", "o1:1", "o1:2"}) })
-}
-
-// eventually polls until ok.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never happened: %s", what)
-		}
-	}
+	testreq.Until(t, "all, in order", func() bool { return slices.Equal(list(), []string{"o2:1", "o1:1", "o1:2"}) })
 }
 
 // TestAClockThatWasSetBackLocksNobodyOut: the deliveries that a process leased in its future

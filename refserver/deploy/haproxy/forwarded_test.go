@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/throttle/throttlehttp"
@@ -92,7 +91,7 @@ func TestTheBalancerDropsWhatAClientSaysOfItsAddress(t *testing.T) {
 	} {
 		req.Header.Add(h[0], h[1])
 	}
-	client := http.Client{Timeout: 30 * time.Second}
+	client := http.Client{Timeout: testreq.Patience(t)}
 	res, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

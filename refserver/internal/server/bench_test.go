@@ -106,7 +106,7 @@ func (b *bench) signInAs(name, password string) browser {
 		b,
 		&http.Client{
 			Jar:           jar,
-			Timeout:       30 * time.Second,
+			Timeout:       testreq.Patience(b.t),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
