@@ -29,7 +29,7 @@ import (
 // one after the other, straight on the services, workers standing still.
 func TestCostByTableSize(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/server/")
-	sizes := []int{1000, 3000}
+	sizes := []int{1000, 2000}
 	if text := os.Getenv("GROWTH_ORDERS"); text != "" {
 		sizes = nil
 		for part := range strings.SplitSeq(text, ",") {

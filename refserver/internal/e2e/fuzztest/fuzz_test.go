@@ -44,7 +44,7 @@ func TestAnythingIsAnsweredInWords(t *testing.T) {
 func TestAnythingIsAnsweredInWordsForLong(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/fuzztest")
 	t.Parallel()
-	run(t, number(t, "REQUESTS", 1_000))
+	run(t, number(t, "REQUESTS", 500))
 }
 
 // run sends as many requests to operations of the document, and half as many forms.
