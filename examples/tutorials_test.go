@@ -45,8 +45,8 @@ func TestTutorialsAreOfTheProgramsThatAreCompiled(t *testing.T) {
 			}
 		}
 		for _, run := range runOnly.FindAllStringSubmatch(text, -1) {
-			if !regexp.MustCompile(`\nfunc Test\w*` + strings.TrimPrefix(run[1], "Test")).MatchString(
-				sources(t, dir+"/*_test.go")) {
+			if !regexp.MustCompile(`\nfunc Test\w*` + strings.TrimPrefix(run[1], "Test")).
+				MatchString(sources(t, dir+"/*_test.go")) {
 				t.Errorf("%s: -run %s runs no test", page, run[1])
 			}
 		}

@@ -114,32 +114,10 @@ func TestOwnFieldsNeverHideTheLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := WithRequest(context.Background(), RequestInfo{ID: "r1", Path: "/p"})
-	slog.New(
-		h,
-	).With(
-		"k",
-		1,
-	).InfoContext(
-		ctx,
-		"m",
-		"time",
-		1,
-		"msg",
-		2,
-		"level",
-		3,
-		"timestamp",
-		4,
-		"message",
-		5,
-		"source",
-		6,
-		"path",
-		"/own",
-		"k",
-		2,
-		slog.Group("", slog.Int("level", 7), slog.Int("in", 8)),
-	)
+	slog.New(h).With("k", 1).
+		InfoContext(ctx, "m", "time", 1, "msg", 2, "level", 3, "timestamp", 4, "message", 5,
+			"source", 6, "path", "/own", "k", 2,
+			slog.Group("", slog.Int("level", 7), slog.Int("in", 8)))
 	line := buf.String()
 	for _, part := range []string{`"level":"INFO"`, `"message":"m"`, `"time_":1`, `"msg_":2`, `"level_":7`,
 		`"timestamp_":4`,
@@ -159,16 +137,8 @@ func TestLogHidesSecretsFromAllSinks(t *testing.T) {
 	var file bytes.Buffer
 	m := testMetrics(t, MetricsConfig{})
 	log, lines := testLog(t, LogConfig{File: &file, Events: m})
-	log.With(
-		"password",
-		"hunter2",
-	).Error(
-		"card 4111111111111111",
-		EventKey,
-		"refund_failed",
-		"err",
-		errors.New("token=hunter2"),
-	)
+	log.With("password", "hunter2").Error("card 4111111111111111", EventKey, "refund_failed", "err",
+		errors.New("token=hunter2"))
 	all := asJSON(t, lines()) + file.String() + asJSON(t, m.Snapshot())
 	if holdsSecret(all) {
 		t.Errorf("secrets in %s", all)

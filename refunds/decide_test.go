@@ -188,12 +188,9 @@ func TestEveryRowOfTheTableIsDecided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile(
-		`(?m)^//\t *(\d+) +\S.*? {2,}(send|look up|wait|succeed|fail|review)$`,
-	).FindAllStringSubmatch(
-		string(doc),
-		-1,
-	)
+	rows := regexp.
+		MustCompile(`(?m)^//\t *(\d+) +\S.*? {2,}(send|look up|wait|succeed|fail|review)$`).
+		FindAllStringSubmatch(string(doc), -1)
 	if len(rows) < 16 {
 		t.Fatalf("the table of the documentation has %d rows", len(rows))
 	}

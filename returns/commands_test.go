@@ -259,11 +259,7 @@ func genAction() gopter.Gen {
 	for name := range steps {
 		names = append(names, name)
 	}
-	step := gopter.CombineGens(
-		gen.OneConstOf(names...),
-		gen.IntRange(0, 7),
-		gen.IntRange(0, units),
-	).Map(
+	step := gopter.CombineGens(gen.OneConstOf(names...), gen.IntRange(0, 7), gen.IntRange(0, units)).Map(
 		func(v []any) commands.Command {
 			name, i, n := v[0].(string), v[1].(int), v[2].(int)
 			return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { steps[name](d, i, n) }}

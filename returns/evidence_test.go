@@ -86,23 +86,12 @@ func animatedWebP() []byte {
 	chunk := func(name, body string) string {
 		return name + string(
 			binary.LittleEndian.AppendUint32(nil, uint32(len(body))),
-		) + body + strings.Repeat(
-			"\x00",
-			len(body)%2,
-		)
+		) + body + strings.Repeat("\x00", len(body)%2)
 	}
 	picture := string(webpOf()[12:])
-	body := "WEBP" + chunk(
-		"VP8X",
-		"\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00",
-	) + chunk(
-		"ANIM",
-		"\x00\x00\x00\x00\x00\x00",
-	) +
-		chunk(
-			"ANMF",
-			strings.Repeat("\x00", 16)+picture,
-		)
+	body := "WEBP" + chunk("VP8X", "\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00") +
+		chunk("ANIM", "\x00\x00\x00\x00\x00\x00") +
+		chunk("ANMF", strings.Repeat("\x00", 16)+picture)
 	return []byte(chunk("RIFF", body))
 }
 

@@ -227,9 +227,7 @@ func (f writer) returnLines() {
 func (f writer) refunds() {
 	f.exec(
 		`INSERT INTO rk_refund_balance (payment_id, order_id, currency, captured_minor, reserved_minor,
-			refunded_minor) ` + f.series(
-			f.Returns,
-		) + `
+			refunded_minor) ` + f.series(f.Returns) + `
 		SELECT 'p-TAG-' || s.i, 'o-TAG-' || s.i, 'USD', 1000000, 0, 0 FROM s WHERE s.i % 10 < 6`,
 	)
 	amount := f.amount()

@@ -67,13 +67,9 @@ func (r *Reader) Dashboard(ctx context.Context, q DashboardRequest) (Dashboard, 
 func (r *Reader) waiting(ctx context.Context, where string) (Waiting, error) {
 	var w Waiting
 	var oldest sqldb.Time
-	err := r.db.Read().QueryRowContext(
-		ctx,
-		"SELECT COUNT(*), MIN(created_at) FROM ?(rk)refunds WHERE "+where,
-	).Scan(
-		&w.N,
-		&oldest,
-	)
+	err := r.db.Read().
+		QueryRowContext(ctx, "SELECT COUNT(*), MIN(created_at) FROM ?(rk)refunds WHERE "+where).
+		Scan(&w.N, &oldest)
 	if err != nil {
 		return w, fmt.Errorf("observabilitydb: waiting refunds: %w", err)
 	}

@@ -144,16 +144,12 @@ func (r *Reader) fill(ctx context.Context, days map[int64]*day, unit, first, end
 		Day int64
 		shareRow
 	}
-	err = r.db.Read().NewRaw(
-		`SELECT quarter / ? AS day, kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
+	err = r.db.Read().
+		NewRaw(`SELECT quarter / ? AS day, kind, name, CAST(SUM(n) AS BIGINT) AS n,
+			CAST(SUM(amount) AS BIGINT) AS amount
 		FROM ?(rk)kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY 1, kind, name`,
-		quartersOfDay,
-		first*quartersOfDay,
-		end*quartersOfDay,
-	).Scan(
-		ctx,
-		&shares,
-	)
+			quartersOfDay, first*quartersOfDay, end*quartersOfDay).
+		Scan(ctx, &shares)
 	if err != nil {
 		return err
 	}

@@ -105,11 +105,11 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		var marked []int64
 		const limit = 24 * time.Hour / quarter
 		// Newest first: they are looked at most.
-		q := tx.NewSelect().TableExpr("?(rk)kpi_dirty").Column("quarter").
-			Where(
-				"quarter > (SELECT MAX(m.quarter) FROM ?(rk)kpi_dirty AS m) - ?",
-				int64(limit),
-			).OrderExpr("quarter DESC")
+		q := tx.NewSelect().TableExpr("?(rk)kpi_dirty").
+			Column("quarter").
+			Where("quarter > (SELECT MAX(m.quarter) FROM ?(rk)kpi_dirty AS m) - ?",
+				int64(limit)).
+			OrderExpr("quarter DESC")
 		if err := sqldb.SkipLocked(q).Scan(ctx, &marked); err != nil {
 			return err
 		}
@@ -206,18 +206,12 @@ func (c count) events(ctx context.Context) (rows []quarterRow, sum Counts, err e
 			Type    string
 			N       int64
 		}
-		err := c.tx.NewRaw(
-			"SELECT ? AS quarter, e.type, COUNT(*) AS n FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY 1, e.type",
-			bun.Safe(
-				quarterExpr(c.dialect, "e.at"),
-			),
-			sqldb.Table(table),
-			sqldb.At(c.span.from),
-			sqldb.At(c.span.to),
-		).Scan(
-			ctx,
-			&found,
-		)
+		err := c.tx.
+			NewRaw("SELECT ? AS quarter, e.type, COUNT(*) AS n "+
+				"FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY 1, e.type",
+				bun.Safe(quarterExpr(c.dialect, "e.at")), sqldb.Table(table),
+				sqldb.At(c.span.from), sqldb.At(c.span.to)).
+			Scan(ctx, &found)
 		if err != nil {
 			return nil, sum, fmt.Errorf("%s: %w", table, err)
 		}
@@ -278,22 +272,13 @@ func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 			continue
 		}
 		var rows []shareRow
-		err := c.tx.NewRaw(
-			"SELECT ? AS quarter, ? AS kind, ? FROM ? AS e ? WHERE e.at >= ? AND e.at < ? AND e.type = ? GROUP BY 1, 3",
-			bun.Safe(
-				quarterExpr(c.dialect, "e.at"),
-			),
-			q.kind,
-			bun.Safe(q.sums),
-			sqldb.Table(q.table),
-			sqldb.Text(q.from),
-			sqldb.At(c.span.from),
-			sqldb.At(c.span.to),
-			q.event,
-		).Scan(
-			ctx,
-			&rows,
-		)
+		err := c.tx.
+			NewRaw("SELECT ? AS quarter, ? AS kind, ? FROM ? AS e ? "+
+				"WHERE e.at >= ? AND e.at < ? AND e.type = ? GROUP BY 1, 3",
+				bun.Safe(quarterExpr(c.dialect, "e.at")), q.kind, bun.Safe(q.sums),
+				sqldb.Table(q.table), sqldb.Text(q.from), sqldb.At(c.span.from),
+				sqldb.At(c.span.to), q.event).
+			Scan(ctx, &rows)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.kind, err)
 		}
@@ -309,8 +294,8 @@ func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 // closeCases notes the stages of the returns that were closed in the span and
 // are not noted yet. The first time a stage was reached counts.
 func (c count) closeCases(ctx context.Context) error {
-	_, err := c.tx.NewRaw(
-		`INSERT INTO ?(rk)kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
+	_, err := c.tx.
+		NewRaw(`INSERT INTO ?(rk)kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
 		SELECT h.aggregate_id,
 			MIN(CASE WHEN h.type = 'return.requested' THEN h.at END),
 			MIN(CASE WHEN h.type = 'return.authorized' THEN h.at END),
@@ -322,10 +307,7 @@ func (c count) closeCases(ctx context.Context) error {
 			WHERE e.at >= ? AND e.at < ? AND e.type IN ('return.refunded', 'return.rejected', 'return.cancelled'))
 		GROUP BY h.aggregate_id
 		ON CONFLICT (return_id) DO NOTHING`,
-		sqldb.At(c.span.from),
-		sqldb.At(c.span.to),
-	).Exec(
-		ctx,
-	)
+			sqldb.At(c.span.from), sqldb.At(c.span.to)).
+		Exec(ctx)
 	return err
 }

@@ -166,15 +166,12 @@ func (r *Rollup) sweep(ctx context.Context) error {
 			from = last.Time().Add(-r.cfg.Late)
 		}
 		for _, table := range eventTables {
-			_, err := tx.NewRaw(
-				"INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT "+
-					"(quarter) DO NOTHING",
-				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")),
-				sqldb.Table(table),
-				sqldb.At(from),
-			).Exec(
-				ctx,
-			)
+			_, err := tx.
+				NewRaw("INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? "+
+					"ON CONFLICT (quarter) DO NOTHING",
+					bun.Safe(quarterExpr(r.db.Dialect(), "e.at")), sqldb.Table(table),
+					sqldb.At(from)).
+				Exec(ctx)
 			if err != nil {
 				return err
 			}
@@ -182,12 +179,10 @@ func (r *Rollup) sweep(ctx context.Context) error {
 		if now.Before(last.Time()) {
 			now = last.Time() // the clock of another process is ahead
 		}
-		_, err = tx.NewRaw(
-			"INSERT INTO ?(rk)kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at",
-			sqldb.At(now),
-		).Exec(
-			ctx,
-		)
+		_, err = tx.
+			NewRaw("INSERT INTO ?(rk)kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at",
+				sqldb.At(now)).
+			Exec(ctx)
 		return err
 	})
 }

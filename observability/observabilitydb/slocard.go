@@ -154,29 +154,20 @@ func (r *Reader) deltas(ctx context.Context, from, to time.Time) (delta, error) 
 	for i := range d.Buckets {
 		into = append(into, &d.Buckets[i])
 	}
-	err := r.db.Read().QueryRowContext(
-		ctx,
+	err := r.db.Read().QueryRowContext(ctx,
 		"SELECT "+strings.Join(sums, ", ")+" FROM ?(rk)slo_deltas WHERE slot > ? AND slot <= ?",
-		from.Unix()/seconds,
-		to.Unix()/seconds,
-	).Scan(
-		into...)
+		from.Unix()/seconds, to.Unix()/seconds).
+		Scan(into...)
 	return d, err
 }
 
 // outages reads the outages that touch a window.
 func (r *Reader) outages(ctx context.Context, now time.Time, window time.Duration) (Outages, error) {
 	var rows []outageRow
-	err := r.db.Read().NewSelect().Model(
-		&rows,
-	).Where(
-		"started >= ?",
-		sqldb.At(now.Add(-window)),
-	).Order(
-		"started",
-	).Scan(
-		ctx,
-	)
+	err := r.db.Read().NewSelect().
+		Model(&rows).
+		Where("started >= ?", sqldb.At(now.Add(-window))).
+		Order("started").Scan(ctx)
 	if err != nil {
 		return Outages{}, err
 	}

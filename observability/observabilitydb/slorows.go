@@ -33,19 +33,11 @@ func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
 	for _, c := range columns[2:] {
 		sets = append(sets, c+" = EXCLUDED."+c)
 	}
-	_, err := tx.NewRaw(
-		"INSERT INTO ?(rk)slo_deltas ("+strings.Join(
-			columns,
-			", ",
-		)+") VALUES (?) ON CONFLICT (slot, process) DO UPDATE SET "+
-			strings.Join(
-				sets,
-				", ",
-			),
-		bun.List(values),
-	).Exec(
-		ctx,
-	)
+	_, err := tx.
+		NewRaw("INSERT INTO ?(rk)slo_deltas ("+strings.Join(columns, ", ")+") VALUES (?) "+
+			"ON CONFLICT (slot, process) DO UPDATE SET "+strings.Join(sets, ", "),
+			bun.List(values)).
+		Exec(ctx)
 	return err
 }
 

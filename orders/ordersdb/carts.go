@@ -24,16 +24,10 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return none, map[int64]orders.Product{}, nil
 	}
 	var row cartRow
-	err := s.db.Read().NewSelect().Model(
-		&row,
-	).Where(
-		"c.customer_id = ?",
-		customerID,
-	).Where(
-		"c.order_id IS NULL",
-	).Scan(
-		ctx,
-	)
+	err := s.db.Read().NewSelect().
+		Model(&row).
+		Where("c.customer_id = ?", customerID).
+		Where("c.order_id IS NULL").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return none, map[int64]orders.Product{}, nil
 	}
@@ -119,16 +113,10 @@ func (b *cartBook) load(ctx context.Context, tx bun.IDB, batch []*cartCall) erro
 		wanted = append(wanted, c.productIDs...)
 	}
 	var rows []cartRow
-	q := tx.NewSelect().Model(
-		&rows,
-	).Where(
-		"c.customer_id IN (?)",
-		bun.List(customers),
-	).Where(
-		"c.order_id IS NULL",
-	).Order(
-		"c.id",
-	)
+	q := tx.NewSelect().Model(&rows).
+		Where("c.customer_id IN (?)", bun.List(customers)).
+		Where("c.order_id IS NULL").
+		Order("c.id")
 	if err := sqldb.ForUpdate(q).Scan(ctx); err != nil {
 		return err
 	}

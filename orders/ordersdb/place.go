@@ -317,17 +317,9 @@ func (b *book) save(ctx context.Context) error {
 			}
 		}
 		if len(cartIDs) > 0 {
-			_, err := w.NewUpdate().TableExpr(
-				"?(rk)carts",
-			).Set(
-				"order_id = CASE id"+assignments.String()+" END",
-				args...).
-				Where(
-					"id IN (?)",
-					bun.List(cartIDs),
-				).Exec(
-				ctx,
-			)
+			_, err := w.NewUpdate().TableExpr("?(rk)carts").
+				Set("order_id = CASE id"+assignments.String()+" END", args...).
+				Where("id IN (?)", bun.List(cartIDs)).Exec(ctx)
 			if err != nil {
 				return err
 			}

@@ -126,17 +126,9 @@ func newSaleBook(rows []saleRow) *saleBook {
 
 func (b *saleBook) loadBuyers(ctx context.Context, db bun.IDB, ids, customers []string) error {
 	var rows []buyerRow
-	err := db.NewSelect().Model(
-		&rows,
-	).Where(
-		"y.sale_id IN (?)",
-		bun.List(ids),
-	).Where(
-		"y.customer_id IN (?)",
-		bun.List(customers),
-	).Scan(
-		ctx,
-	)
+	err := db.NewSelect().Model(&rows).
+		Where("y.sale_id IN (?)", bun.List(ids)).
+		Where("y.customer_id IN (?)", bun.List(customers)).Scan(ctx)
 	if err != nil {
 		return err
 	}
@@ -271,15 +263,9 @@ func (b *saleBook) saveRows(ctx context.Context, tx bun.IDB) error {
 		slices.SortFunc(buyers, func(a, b buyerRow) int {
 			return cmp.Or(cmp.Compare(a.SaleID, b.SaleID), cmp.Compare(a.CustomerID, b.CustomerID))
 		})
-		_, err := tx.NewInsert().Model(
-			&buyers,
-		).On(
-			"CONFLICT (sale_id, customer_id) DO UPDATE",
-		).Set(
-			"bought = EXCLUDED.bought",
-		).Exec(
-			ctx,
-		)
+		_, err := tx.NewInsert().Model(&buyers).
+			On("CONFLICT (sale_id, customer_id) DO UPDATE").
+			Set("bought = EXCLUDED.bought").Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -239,10 +239,14 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 	}
 	at := sqldb.At(st.At)
 	var due, over []int64
-	err := s.db.Read().NewSelect().Model((*reservationRow)(nil)).Column("r.product_id").
-		Where(
-			"r.status = 'held'",
-		).Where("r.expires_at <= ?", at).Order("r.expires_at").Limit(int64(limit)).Scan(ctx, &due)
+	err := s.db.Read().NewSelect().
+		Model((*reservationRow)(nil)).
+		Column("r.product_id").
+		Where("r.status = 'held'").
+		Where("r.expires_at <= ?", at).
+		Order("r.expires_at").
+		Limit(int64(limit)).
+		Scan(ctx, &due)
 	if err == nil {
 		err = s.db.Read().NewSelect().Model((*saleRow)(nil)).Column("f.product_id").
 			Where("NOT f.closed").Where("f.ends <= ?", at).Limit(int64(limit)).Scan(ctx, &over)
@@ -285,11 +289,12 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Sta
 		if err := s.saveSales(ctx, tx, b); err != nil {
 			return err
 		}
-		_, err = tx.NewUpdate().TableExpr("?(rk)flash_sales").Set("closed = TRUE").
-			Where(
-				"product_id = ?",
-				productID,
-			).Where("NOT closed").Where("ends <= ?", sqldb.At(st.At)).Where("held = 0").Exec(ctx)
+		_, err = tx.NewUpdate().TableExpr("?(rk)flash_sales").
+			Set("closed = TRUE").
+			Where("product_id = ?", productID).
+			Where("NOT closed").
+			Where("ends <= ?", sqldb.At(st.At)).
+			Where("held = 0").Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -128,15 +128,8 @@ func addStock(ctx context.Context, db bun.IDB, deltas map[int64]int, ids []int64
 		args = append(args, id, deltas[id])
 	}
 	delta.WriteString(" END")
-	_, err := db.NewUpdate().TableExpr(
-		"?(rk)products",
-	).Set(
-		delta.String(),
-		args...).Where(
-		"id IN (?)",
-		bun.List(ids),
-	).Exec(
-		ctx,
-	)
+	_, err := db.NewUpdate().TableExpr("?(rk)products").
+		Set(delta.String(), args...).
+		Where("id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }

@@ -217,10 +217,7 @@ func (s *Store) releaseUnits(ctx context.Context, tx bun.IDB, c orders.Change) e
 		tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"),
 		s.db.Dialect(),
 	).
-		Scan(
-			ctx,
-			&locked,
-		)
+		Scan(ctx, &locked)
 	if err != nil {
 		return err
 	}

@@ -98,19 +98,12 @@ func TestTimesComeBackEqualAndInOrder(t *testing.T) {
 			}
 			for kind, arg := range map[string]any{"Time": sqldb.At(at), "time.Time": sqldb.At(at).Time()} {
 				var ids []int
-				err := db.Reader().NewSelect().Model(
-					(*moment)(nil),
-				).Column(
-					"id",
-				).Where(
-					"m.at < ?",
-					arg,
-				).Order(
-					"id",
-				).Scan(
-					t.Context(),
-					&ids,
-				)
+				err := db.Reader().NewSelect().
+					Model((*moment)(nil)).
+					Column("id").
+					Where("m.at < ?", arg).
+					Order("id").
+					Scan(t.Context(), &ids)
 				if err != nil || !slices.Equal(ids, want) {
 					t.Errorf("before %v as %s: %v (%v), want %v", at, kind, ids, err, want)
 				}

@@ -59,15 +59,9 @@ func (s *Store) MoveCredit(ctx context.Context, m purchase.CreditMove, st event.
 // lockCredit locks the balance of a customer, who may have none yet.
 func lockCredit(ctx context.Context, tx bun.IDB, customerID string, c money.Currency) (int64, error) {
 	balance := creditBalanceRow{CustomerID: customerID, Currency: string(c)}
-	_, err := tx.NewInsert().Model(
-		&balance,
-	).On(
-		"CONFLICT (customer_id, currency) DO NOTHING",
-	).Returning(
-		"NULL",
-	).Exec(
-		ctx,
-	)
+	_, err := tx.NewInsert().Model(&balance).
+		On("CONFLICT (customer_id, currency) DO NOTHING").
+		Returning("NULL").Exec(ctx)
 	if err != nil {
 		return 0, err
 	}

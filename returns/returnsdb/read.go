@@ -28,17 +28,9 @@ func withLines(ctx context.Context, db bun.IDB, rows []returnRow) ([]returns.Ret
 		ids[i] = r.ID
 	}
 	var lines []lineRow
-	err := db.NewSelect().Model(
-		&lines,
-	).Where(
-		"l.return_id IN (?)",
-		bun.List(ids),
-	).Order(
-		"l.return_id",
-		"l.position",
-	).Scan(
-		ctx,
-	)
+	err := db.NewSelect().Model(&lines).
+		Where("l.return_id IN (?)", bun.List(ids)).
+		Order("l.return_id", "l.position").Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -146,16 +138,10 @@ func (s *Store) Claims(ctx context.Context, orderIDs ...string) (map[string]retu
 	orderIDs = slices.DeleteFunc(slices.Clone(orderIDs), func(id string) bool { return !storable(id) })
 	for some := range slices.Chunk(orderIDs, chunk) {
 		var rows []unitRow
-		err := s.db.Read().NewSelect().Model(
-			&rows,
-		).Where(
-			"u.order_id IN (?)",
-			bun.List(some),
-		).Where(
-			"u.claimed > 0",
-		).Scan(
-			ctx,
-		)
+		err := s.db.Read().NewSelect().
+			Model(&rows).
+			Where("u.order_id IN (?)", bun.List(some)).
+			Where("u.claimed > 0").Scan(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("returnsdb: claims of %d orders: %w", len(orderIDs), err)
 		}

@@ -28,11 +28,8 @@ func TestAReturnInTheCallersTransactionCommitsWithIt(t *testing.T) {
 			if _, err := inside.file(o, "r", 2, true); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := inside.file(o, "much", 2, false); returns.CodeOf(
-				err,
-			) != returns.Code(
-				returns.AlreadyReturned,
-			) {
+			_, err = inside.file(o, "much", 2, false)
+			if returns.CodeOf(err) != returns.Code(returns.AlreadyReturned) {
 				t.Errorf("more than is left: %v", err)
 			}
 			// The transaction is usable after the refusal, and reads its own writes.

@@ -33,10 +33,7 @@ func TestPagesAreGuardedAndOnlyWhereThereAreSome(t *testing.T) {
 	}
 	g, b := &paging{
 		scripted{result: payment.Result{Outcome: payment.OutcomeDone}, status: payment.Open},
-	}, newBreaker(
-		t,
-		1,
-	)
+	}, newBreaker(t, 1)
 	pages := payment.PagesOf(Charges(g, b))
 	each := []struct {
 		name    string

@@ -240,9 +240,9 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 		// All that change are locked in one order, so that two at once wait for
 		// each other instead of in a circle.
 		var rows []userRow
-		if err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where(
-			"u.super OR u.id = ?", id,
-		).Order("u.id")).Scan(ctx); err != nil {
+		if err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).
+			Where("u.super OR u.id = ?", id).
+			Order("u.id")).Scan(ctx); err != nil {
 			return err
 		}
 		row = userRow{}

@@ -235,18 +235,11 @@ func (s *Service) Set(ctx context.Context, n Name, by string, c Change) (Switch,
 // History returns the newest changes of a switch, at most limit.
 func (s *Service) History(ctx context.Context, n Name, limit int) ([]Switch, error) {
 	var rows []changeRow
-	err := s.cfg.DB.Read().NewSelect().Model(
-		&rows,
-	).Where(
-		"name = ?",
-		n,
-	).Order(
-		"version DESC",
-	).Limit(
-		int64(limit),
-	).Scan(
-		ctx,
-	)
+	err := s.cfg.DB.Read().NewSelect().
+		Model(&rows).
+		Where("name = ?", n).
+		Order("version DESC").
+		Limit(int64(limit)).Scan(ctx)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("feature: read changes: %w", err)
 	}

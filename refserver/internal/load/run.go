@@ -241,9 +241,8 @@ func (r *run) targeter(ctx context.Context) vegeta.Targeter {
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	cash := []byte(url.Values{"payment_method": {"Cash"}}.Encode())
 	card := []byte(url.Values{
-		"payment_method": {
-			"Card",
-		}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"},
+		"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"},
+		"card_type": {"Visa"},
 	}.Encode())
 	return func(t *vegeta.Target) error {
 		var i int

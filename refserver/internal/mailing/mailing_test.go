@@ -232,9 +232,9 @@ func TestAMailOutlivesAFailedReadOfWhetherItIsWanted(t *testing.T) {
 // rename gives a table another name.
 func (p *post) rename(table, to string) {
 	p.t.Helper()
-	_, err := p.db.Writer().ExecContext(
-		p.t.Context(), "ALTER TABLE ? RENAME TO ?", p.db.Table(table), bun.Ident("rk_"+to),
-	)
+	_, err := p.db.Writer().
+		ExecContext(p.t.Context(), "ALTER TABLE ? RENAME TO ?", p.db.Table(table),
+			bun.Ident("rk_"+to))
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -215,17 +215,10 @@ func (s *Service) Partner(ctx context.Context, id string) (Partner, error) {
 		return Partner{}, fmt.Errorf("partner: read: %w", err)
 	}
 	var keys []keyRow
-	err = s.cfg.DB.Read().NewSelect().Model(
-		&keys,
-	).Where(
-		"partner_id = ?",
-		id,
-	).Order(
-		"created_at DESC",
-		"prefix",
-	).Scan(
-		ctx,
-	)
+	err = s.cfg.DB.Read().NewSelect().
+		Model(&keys).
+		Where("partner_id = ?", id).
+		Order("created_at DESC", "prefix").Scan(ctx)
 	if err != nil {
 		return Partner{}, fmt.Errorf("partner: read keys: %w", err)
 	}

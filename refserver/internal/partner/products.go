@@ -87,17 +87,9 @@ func (s *Service) known(ctx context.Context, tx bun.IDB, p Partner, items []Item
 		return nil, err
 	}
 	var rows []productRow
-	err := tx.NewSelect().Model(
-		&rows,
-	).Where(
-		"partner_id = ?",
-		p.ID,
-	).Where(
-		"external_id IN (?)",
-		bun.List(ids),
-	).Scan(
-		ctx,
-	)
+	err := tx.NewSelect().Model(&rows).
+		Where("partner_id = ?", p.ID).
+		Where("external_id IN (?)", bun.List(ids)).Scan(ctx)
 	for _, r := range rows {
 		out[r.ExternalID] = r.ProductID
 	}

@@ -33,13 +33,9 @@ func (s *shop) feed(key, kind, body string) (client.Response, error) {
 	if key != "" {
 		headers = []string{"X-API-Key", key}
 	}
-	return client.New(s.url, time.Minute).Do(
-		s.ctx,
-		http.MethodPost,
-		"/api/partner/ingest",
-		kind,
-		[]byte(body),
-		headers...)
+	return client.New(s.url, time.Minute).
+		Do(s.ctx, http.MethodPost, "/api/partner/ingest", kind, []byte(body),
+			headers...)
 }
 
 const oneProduct = "id,name,price,stock\nx1,Lamp,1,1\n"

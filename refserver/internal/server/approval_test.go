@@ -81,17 +81,8 @@ func TestARefundAboveTheLimitWaitsForASecondPerson(t *testing.T) {
 		for _, path := range []string{"/api/admin/queue/approvals/", "/admin/queue/approvals/"} {
 			asker.json(path+id+"/approve", `{}`).want(t, http.StatusForbidden, "You requested this refund")
 		}
-		b.withRole(
-			"sup",
-			auth.Support,
-		).json(
-			"/api/admin/queue/approvals/"+id+"/approve",
-			`{}`,
-		).want(
-			t,
-			403,
-			"FORBIDDEN",
-		)
+		b.withRole("sup", auth.Support).json("/api/admin/queue/approvals/"+id+"/approve", `{}`).
+			want(t, 403, "FORBIDDEN")
 		if _, err := b.Refunds.ByClientReference(t.Context(), c.ID); err == nil {
 			t.Fatal("a refund was opened before the approval")
 		}

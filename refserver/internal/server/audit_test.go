@@ -132,13 +132,8 @@ func TestPartnersAndTheirKeysAreInTheAudit(t *testing.T) {
 	prefix := key[4:12]
 	page := "/api/admin/partners/" + id
 	admin.json(page, `{"name":"North","feed_url":"https://north.example/feed.csv"}`).want(t, http.StatusOK)
-	admin.json(
-		page,
-		`{"name":"North","feed_url":"https://north.example/feed.csv","token":"new"}`,
-	).want(
-		t,
-		http.StatusOK,
-	)
+	admin.json(page,
+		`{"name":"North","feed_url":"https://north.example/feed.csv","token":"new"}`).want(t, http.StatusOK)
 	admin.json(page+"/keys", `{"expires_at":"2001-01-01T00:00:00Z"}`).want(t, http.StatusBadRequest)
 	admin.json(page+"/keys/"+prefix+"/revoke", "").want(t, http.StatusOK)
 	admin.json(page+"/keys/none/revoke", "").want(t, http.StatusNotFound)
@@ -204,13 +199,8 @@ func TestAChangeIsRecordedOnceAndUnderTheNameOfWhoMadeIt(t *testing.T) {
 		all.Go(func() {
 			for n := range rounds {
 				u.json(fmt.Sprintf("/api/admin/products/%d", i+1), fmt.Sprintf(`{"price":%d}`, n+7)).want(t, 200)
-				u.json(
-					"/api/admin/products",
-					fmt.Sprintf(`{"name":"Lamp %d %d","price":5,"stock":1}`, i, n),
-				).want(
-					t,
-					200,
-				)
+				u.json("/api/admin/products",
+					fmt.Sprintf(`{"name":"Lamp %d %d","price":5,"stock":1}`, i, n)).want(t, 200)
 			}
 		})
 	}

@@ -81,17 +81,8 @@ func TestNobodyIsChargedMoreThanThePageSaid(t *testing.T) {
 			OldTotal json.Number `json:"old_total"`
 			NewTotal json.Number `json:"new_total"`
 		}
-		told := ada.form(
-			"/checkout",
-			form,
-			"Idempotency-Key",
-			"k2",
-			"Accept",
-			"application/json",
-		).want(
-			t,
-			http.StatusConflict,
-		)
+		told := ada.form("/checkout", form, "Idempotency-Key", "k2", "Accept", "application/json").
+			want(t, http.StatusConflict)
 		if err := json.Unmarshal([]byte(told.body), &answer); err != nil || answer.Code != "PRICE_CHANGED" ||
 			answer.OldTotal.String() != before {
 			t.Errorf("%s: %+v, %v", told.body, answer, err)
@@ -134,23 +125,13 @@ func TestACheckoutRefusesATotalThatIsNone(t *testing.T) {
 			"at most 0 decimals",
 		},
 	} {
-		ada.form(
-			"/checkout",
-			url.Values{"payment_method": {"Cash"}, "total": {c.total}, "currency": {c.currency}},
-		).want(
-			t,
-			http.StatusBadRequest,
-			c.says,
-		)
+		ada.form("/checkout",
+			url.Values{"payment_method": {"Cash"}, "total": {c.total}, "currency": {c.currency}}).
+			want(t, http.StatusBadRequest, c.says)
 	}
-	ada.form(
-		"/checkout",
-		url.Values{"payment_method": {"Cash"}, "total": {"100000"}, "currency": {"JPY"}},
-	).want(
-		t,
-		http.StatusConflict,
-		"PRICE_CHANGED",
-	)
+	ada.form("/checkout",
+		url.Values{"payment_method": {"Cash"}, "total": {"100000"}, "currency": {"JPY"}}).
+		want(t, http.StatusConflict, "PRICE_CHANGED")
 }
 
 // A cart that can't be ordered is on the page, with what is wrong and a way out.
@@ -183,24 +164,12 @@ func TestAUsedUpFlashSaleSellsAtTheRegularPrice(t *testing.T) {
 	}
 	ada.get("/").want(t, http.StatusOK, "1 unit left at this price; more sell at the regular price")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
-	ada.form(
-		"/checkout",
-		checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}}),
-	).want(
-		t,
-		http.StatusOK,
-		"59.99",
-	)
+	ada.form("/checkout",
+		checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}})).want(t, http.StatusOK, "59.99")
 	ada.get("/").want(t, http.StatusOK, "sold out at the sale price; sells at the regular price", "$79.99")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK, `"discounted_unit_price":79.99`)
-	ada.form(
-		"/checkout",
-		checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}}),
-	).want(
-		t,
-		http.StatusOK,
-		"79.99",
-	)
+	ada.form("/checkout",
+		checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}})).want(t, http.StatusOK, "79.99")
 }
 
 // A double click on a form that creates something creates one.
@@ -228,16 +197,9 @@ func TestADoubleClickOnANewProductIsOneProduct(t *testing.T) {
 		staff.form("/admin/products", fields).want(t, http.StatusFound)
 	}
 	for range 2 {
-		staff.json(
-			"/api/admin/products",
-			`{"name":"Plug","price":1.5,"stock":3}`,
-			"Idempotency-Key",
-			"p-1",
-		).want(
-			t,
-			http.StatusOK,
-			"Plug",
-		)
+		staff.json("/api/admin/products", `{"name":"Plug","price":1.5,"stock":3}`,
+			"Idempotency-Key", "p-1").
+			want(t, http.StatusOK, "Plug")
 	}
 	after, err := b.Orders.Products(t.Context())
 	if err != nil || len(after) != len(before)+2 {

@@ -27,12 +27,7 @@ func TestStaffSwitchFeatures(t *testing.T) {
 		toggle(
 			"returns",
 			`{"action":"rollout","rollout_percentage":0,"users":["super_admin"]}`,
-		).want(
-			t,
-			200,
-			`"mode":"rollout"`,
-			`"version":1`,
-		)
+		).want(t, 200, `"mode":"rollout"`, `"version":1`)
 		ada.get("/api/features").want(t, 200, `"name":"returns","label":"Return requests","enabled":false`)
 		toggle("returns", `{"action":"rollout","rollout_percentage":0,"users":["ada","nobody at all"]}`).
 			want(t, 400, `"field":"users"`, `There is no account \"nobody at all\"`)
@@ -43,15 +38,9 @@ func TestStaffSwitchFeatures(t *testing.T) {
 
 		toggle("registration", `{"action":"disable"}`).want(t, 200, `"enabled":false`)
 		nobody.get("/register").want(t, 403, "New accounts cannot be opened at the moment")
-		nobody.form(
-			"/register",
-			url.Values{"username": {"bob"}, "email": {"b@example.com"}, "password": {"correct horse"}},
-		).
-			want(
-				t,
-				403,
-				"New accounts cannot be opened at the moment",
-			)
+		nobody.form("/register",
+			url.Values{"username": {"bob"}, "email": {"b@example.com"}, "password": {"correct horse"}}).
+			want(t, 403, "New accounts cannot be opened at the moment")
 		toggle("registration", `{"action":"enable"}`).want(t, 200)
 		nobody.get("/register").want(t, 200)
 
@@ -85,10 +74,7 @@ func TestStaffSwitchFeaturesOnThePage(t *testing.T) {
 	set(
 		"returns",
 		url.Values{"mode": {"rollout"}, "percentage": {"25"}, "users": {"Ada\nsuper_admin"}, "version": {"0"}},
-	).want(
-		t,
-		302,
-	)
+	).want(t, 302)
 	admin.get("/admin/features").want(t, 200, "25 % of users", "ada\nsuper_admin", "by super_admin", "saved")
 	set("returns", url.Values{"mode": {"off"}, "version": {"0"}}).want(t, 409, "Somebody else has changed this switch")
 	set("returns", url.Values{"mode": {"off"}, "version": {"1"}}).want(t, 302)

@@ -101,16 +101,15 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 			}
 		}
 		bob.json("/api/flash-sales/nonsense/reserve", `{"quantity": 1}`).want(t, http.StatusNotFound)
-		bob.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).want(
-			t, http.StatusOK, `"subtotal":259.96`, `"sale_quantity":3`, `"unit_price_beyond_sale":79.99`,
-		)
+		bob.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).
+			want(t, http.StatusOK, `"subtotal":259.96`, `"sale_quantity":3`,
+				`"unit_price_beyond_sale":79.99`)
 		bob.get("/").want(t, http.StatusOK, "3 × $59.99 in the flash sale, the others $79.99 each", `name="total"`)
 
 		// The reservation is used by the checkout, at the sale's price.
 		stock := b.stock()
-		ada.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"2"}}).want(
-			t, http.StatusOK, `"discounted_unit_price":59.99`,
-		)
+		ada.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"2"}}).
+			want(t, http.StatusOK, `"discounted_unit_price":59.99`)
 		ada.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusOK, "Receipt", "119.98")
 		if b.stock() != stock {
 			t.Errorf("stock %d after the order, %d before: the reservation had taken its units", b.stock(), stock)
@@ -122,9 +121,8 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 
 		// Changed, and ended: the price is the old one at once.
 		staff.get("/admin/flash-sales/"+id).want(t, http.StatusOK, "2 units sold", `value="25.00"`)
-		staff.form("/admin/flash-sales/"+id, plan("cap", "1", "starts", list.started(b))).want(
-			t, http.StatusBadRequest, "1 is less than the 2 units sold and held",
-		)
+		staff.form("/admin/flash-sales/"+id, plan("cap", "1", "starts", list.started(b))).
+			want(t, http.StatusBadRequest, "1 is less than the 2 units sold and held")
 		staff.form("/admin/flash-sales/"+id, plan("percent", "50", "starts", list.started(b))).want(t, http.StatusFound)
 		if s := bob.get("/api/flash-sales").sale(t, http.StatusOK).Sales; len(s) != 1 ||
 			s[0].Price != "39.99" && s[0].Price != "40.00" {
@@ -135,9 +133,8 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 		if s := bob.get("/api/flash-sales").sale(t, http.StatusOK).Sales; len(s) != 0 {
 			t.Errorf("after the end: %+v", s)
 		}
-		bob.json("/api/flash-sales/"+id+"/reserve", `{"quantity": 1}`).want(
-			t, http.StatusConflict, string(orders.CodeSaleNotActive),
-		)
+		bob.json("/api/flash-sales/"+id+"/reserve", `{"quantity": 1}`).
+			want(t, http.StatusConflict, string(orders.CodeSaleNotActive))
 		staff.get("/admin/flash-sales").want(t, http.StatusOK, ">ended<")
 		staff.form("/admin/flash-sales/"+id, plan()).want(t, http.StatusConflict, "This sale has ended")
 

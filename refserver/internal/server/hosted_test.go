@@ -206,13 +206,7 @@ func TestWithALiveKeyCardsGoToTheProvidersPage(t *testing.T) {
 		t.Errorf("a browser does not follow to the provider's page: %s", csp)
 	}
 	ada.form("/checkout", visaCard).want(t, http.StatusBadRequest, "Card numbers are not taken here")
-	page := ada.form(
-		"/checkout",
-		checkoutForm(t, shop.body, byPage),
-	).want(
-		t,
-		http.StatusSeeOther,
-	).header.Get(
+	page := ada.form("/checkout", checkoutForm(t, shop.body, byPage)).want(t, http.StatusSeeOther).header.Get(
 		"Location",
 	)
 	if !strings.HasPrefix(page, at+"/c/pay/cs_live_") {

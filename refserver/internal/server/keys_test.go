@@ -45,16 +45,9 @@ func TestARefundOverTheInterfaceIsMadeOncePerKey(t *testing.T) {
 			t.Errorf("the answer given again is another one: %s, %v", again.body, again.header)
 		}
 		staff.json(path, `{"method":"CASH"}`, "Idempotency-Key", "k1").want(t, 409, `"code":"IDEMPOTENCY_MISMATCH"`)
-		staff.json(
-			"/api/admin/returns/"+other.ID+"/refund",
-			`{"method":"CARD"}`,
-			"Idempotency-Key",
-			"k1",
-		).want(
-			t,
-			409,
-			`"code":"IDEMPOTENCY_MISMATCH"`,
-		)
+		staff.json("/api/admin/returns/"+other.ID+"/refund", `{"method":"CARD"}`,
+			"Idempotency-Key", "k1").
+			want(t, 409, `"code":"IDEMPOTENCY_MISMATCH"`)
 		staff.json(path, `{}`, "Idempotency-Key", strings.Repeat("k", 300)).want(t, 400)
 		if n := len(b.Simulator.Ledger().Refunds); n != 1 {
 			t.Errorf("%d refunds at the provider", n)
@@ -76,14 +69,8 @@ func TestARefundOfAnotherAmountThanIsMeantIsNotMade(t *testing.T) {
 		staff.json(path, `{"method":"CARD","refund_amount_available":1}`).want(t, 412, `"code":"AMOUNT_CHANGED"`)
 		staff.json(path, `{"method":"CARD","refund_amount_available":1.234}`).want(t, 400, "refund_amount_available")
 		staff.json(path, `{"method":"CARD","refund_amount_available":"x"}`).want(t, 400)
-		staff.form(
-			"/admin/returns/"+c.ID+"/refund",
-			url.Values{"refund_amount_available": {"0.01"}},
-		).want(
-			t,
-			412,
-			"look at it again",
-		)
+		staff.form("/admin/returns/"+c.ID+"/refund",
+			url.Values{"refund_amount_available": {"0.01"}}).want(t, 412, "look at it again")
 		if n := len(b.Simulator.Ledger().Refunds); n != 0 {
 			t.Errorf("%d refunds at the provider", n)
 		}

@@ -75,9 +75,9 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 		for _, step := range []struct{ action, fields string }{
 			{"authorize", "decision=approve"}, {"receive", ""}, {"inspection", "result=APPROVED&inspected_by=kim"},
 		} {
-			boss.from(office, "do-"+step.action, "/admin/returns/"+id+"/"+step.action, step.fields).want(
-				t, http.StatusFound,
-			)
+			boss.from(office, "do-"+step.action, "/admin/returns/"+id+"/"+step.action,
+				step.fields).
+				want(t, http.StatusFound)
 		}
 		// Nobody answers: a worker finishes what the request began.
 		b.faults(paysim.Faults{Down: true})

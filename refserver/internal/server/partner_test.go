@@ -78,11 +78,7 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 			"application/xml",
 			`<products><product><id>x</id><name>Union</name><price>1</price><stock>1</stock></product></products>`,
 		).
-			want(
-				t,
-				200,
-				`"accepted":1`,
-			)
+			want(t, 200, `"accepted":1`)
 		if page := admin.get("/").want(t, 200, "&lt;b&gt;Lamp&lt;/b&gt;", "Union"); strings.Contains(
 			page.body,
 			"<b>Lamp",
@@ -99,11 +95,7 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 			"id,name,price,stock\n",
 			"Idempotency-Key",
 			strings.Repeat("k", 201),
-		).want(
-			t,
-			400,
-			"Idempotency-Key",
-		)
+		).want(t, 400, "Idempotency-Key")
 		one := send("text/csv", "id,name,price,stock\nk,Key,1,1\n", "Idempotency-Key", "k1").want(t, 200)
 		again := send("text/csv", "id,name,price,stock\nk,Key,1,1\n", "Idempotency-Key", "k1").want(t, 200)
 		if one.body != again.body {
@@ -121,19 +113,8 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 		admin.send("POST", "/api/partner/ingest", "text/csv", "").want(t, 401)
 
 		id := progressOf(t, one).ID
-		nobody.send(
-			"GET",
-			"/api/progress/"+id,
-			"",
-			"",
-			"X-API-Key",
-			key,
-		).want(
-			t,
-			200,
-			`"percent":100`,
-			`"state":"done"`,
-		)
+		nobody.send("GET", "/api/progress/"+id, "", "", "X-API-Key", key).
+			want(t, 200, `"percent":100`, `"state":"done"`)
 		nobody.send("GET", "/api/progress/"+id, "", "", "X-API-Key", other).want(t, 404)
 		nobody.get("/api/progress/"+id).want(t, 401)
 		admin.get("/api/progress/"+id).want(t, 200)
@@ -214,18 +195,8 @@ func TestALargeFeedIsTakenInBehindTheAnswer(t *testing.T) {
 			fmt.Fprintf(&feed, "p%d,Product %d,1.%02d,1\n", i, i, i%100)
 		}
 		nobody := browser{b, http.DefaultClient}
-		a := nobody.send(
-			"POST",
-			"/api/partner/ingest",
-			"text/csv",
-			feed.String(),
-			"X-API-Key",
-			key,
-		).want(
-			t,
-			202,
-			`"success":true`,
-		)
+		a := nobody.send("POST", "/api/partner/ingest", "text/csv", feed.String(), "X-API-Key", key).
+			want(t, 202, `"success":true`)
 		id, last := progressOf(t, a).ID, progress{}
 		b.eventually("the end of the feed", func() bool {
 			now := progressOf(t, admin.get("/api/progress/"+id).want(t, 200))
@@ -251,14 +222,9 @@ func TestStaffKeepPartnersOnPages(t *testing.T) {
 	admin.get("/admin/partners").want(t, 200, "There are no partners yet")
 	admin.form("/admin/partners", url.Values{"name": {"North"}, "schedule": {"often"}}).
 		want(t, 400, `value="North"`, `value="often"`, "1 to 44640")
-	a := admin.form(
-		"/admin/partners",
+	a := admin.form("/admin/partners",
 		url.Values{"name": {"North"}, "feed_url": {"http://127.0.0.1:1/x"}, "token": {"open sesame"},
-			"schedule": {"60"}},
-	).want(
-		t,
-		302,
-	)
+			"schedule": {"60"}}).want(t, 302)
 	page := a.header.Get("Location")
 	admin.get(page).want(t, 200, "There is no key yet", "A token is kept")
 	made := admin.form(page+"/keys", url.Values{"expires_at": {"2099-12-31"}}).want(t, 200, "not shown again")
@@ -272,17 +238,8 @@ func TestStaffKeepPartnersOnPages(t *testing.T) {
 	}
 	admin.form(page+"/keys", url.Values{"expires_at": {"2001-01-01"}}).want(t, 400)
 	nobody := browser{b, http.DefaultClient}
-	nobody.send(
-		"POST",
-		"/api/partner/ingest",
-		"text/csv",
-		"id,name,price,stock\na,Lamp,1,1\n,,,\n",
-		"X-API-Key",
-		key,
-	).want(
-		t,
-		200,
-	)
+	nobody.send("POST", "/api/partner/ingest", "text/csv",
+		"id,name,price,stock\na,Lamp,1,1\n,,,\n", "X-API-Key", key).want(t, 200)
 	admin.get(page).want(t, 200, "2 of 2", "Row 2: name is missing")
 	admin.form(page+"/keys/"+key[4:12]+"/revoke", nil).want(t, 302)
 	nobody.send("POST", "/api/partner/ingest", "text/csv", "", "X-API-Key", key).want(t, 401)

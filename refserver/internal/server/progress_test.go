@@ -77,26 +77,13 @@ func TestAnExportBelongsToWhoStartedIt(t *testing.T) {
 	auditor := b.withRole("alice", auth.Auditor)
 	page := support.exporting("/admin/orders/export")
 	id := strings.TrimPrefix(page, "/admin/operations/")
-	support.get(
-		page,
-	).want(
-		t,
-		200,
-		"Export of orders",
+	support.get(page).want(t, 200, "Export of orders",
 		`<progress id="progress-`+id+`" max="100" value="0">`,
-		"http-equiv=\"refresh\"",
-	)
+		"http-equiv=\"refresh\"")
 	support.get(page+"/file").want(t, http.StatusNotFound)
-	support.get(
-		"/api/progress/"+id,
-	).want(
-		t,
-		200,
-		`"kind":"export"`,
-		`"state":"running"`,
-		`"percent":0`,
-		`"finished_at":null`,
-	)
+	support.get("/api/progress/"+id).
+		want(t, 200, `"kind":"export"`, `"state":"running"`, `"percent":0`,
+			`"finished_at":null`)
 	for _, path := range []string{page, page + "/file", "/api/progress/" + id} {
 		other.get(path).want(t, http.StatusNotFound)
 	}
@@ -170,14 +157,9 @@ func TestACanceledExportIsInTheAudit(t *testing.T) {
 	if len(exports) != 2 || exports[0] != "sue POST /admin/orders/export q=lamp" {
 		t.Errorf("the exports: %q", exports)
 	}
-	sue.json(
-		"/api/progress/"+strings.TrimPrefix(page, "/admin/operations/")+"/cancel",
-		"",
-	).want(
-		t,
-		200,
-		`"state":"canceled"`,
-	)
+	sue.json("/api/progress/"+strings.TrimPrefix(page, "/admin/operations/")+"/cancel",
+		"").
+		want(t, 200, `"state":"canceled"`)
 	b.customer("carl")
 	b.signInAs("carl", "correct horse").form(page+"/cancel", nil).want(t, http.StatusForbidden)
 }
@@ -244,17 +226,9 @@ func TestScenariosAreRunFromTheDesk(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin.get("/api/progress/"+id).want(t, 200, `"kind":"scenarios"`, `"percent":100`, `"done":2`, "1 of 2 fulfilled.")
-	auditor.get(
-		"/admin/scenarios",
-	).want(
-		t,
-		200,
-		"observed 7",
-		"fulfilled",
-		"not measured",
-		"the shop did not open",
-		"/admin/scenarios/"+id,
-	)
+	auditor.get("/admin/scenarios").
+		want(t, 200, "observed 7", "fulfilled", "not measured", "the shop did not open",
+			"/admin/scenarios/"+id)
 	auditor.get("/admin/scenarios/"+id).want(t, 200, "a machine", "short form", "Course, ms", "/charts/X.1-1.svg")
 	auditor.get("/admin/scenarios/"+id+"/charts/X.1-1.svg").want(t, 200, "<svg")
 	auditor.get("/admin/scenarios/"+id+"/charts/X.1-2.svg").want(t, http.StatusNotFound)

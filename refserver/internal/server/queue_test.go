@@ -100,45 +100,21 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 				c := b.approved(o)
 				stock := b.stock()
 				r := b.unknown(&c)
-				staff.get(
-					"/admin/queue",
-				).want(
-					t,
-					200,
-					r.Attempts[0].Key,
-					o.Payment.ProviderID,
-					"it was never answered",
-					"the answer of the provider",
-					"HTTP 500",
-					"Record as paid",
-					"Record as not paid",
-				)
+				staff.get("/admin/queue").
+					want(t, 200, r.Attempts[0].Key, o.Payment.ProviderID, "it was never answered",
+						"the answer of the provider", "HTTP 500", "Record as paid",
+						"Record as not paid")
 				staff.get("/admin/dashboard").want(t, 200, "Needs review")
 				path := "/admin/queue/refunds/" + r.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
-				staff.form(
-					path,
-					url.Values{"outcome": {"perhaps"}, "reason": {"typed before"}},
-				).want(
-					t,
-					400,
-					"typed before",
-				)
-				browser{
-					b,
-					http.DefaultClient,
-				}.form(
-					path,
-					url.Values{"outcome": {tc.outcome}, "reason": {"I say so"}},
-				).want(
-					t,
-					200,
-					"Sign in",
-				) // it follows to the login page
+				staff.form(path, url.Values{"outcome": {"perhaps"}, "reason": {"typed before"}}).
+					want(t, 400, "typed before")
+				browser{b, http.DefaultClient}.
+					form(path, url.Values{"outcome": {tc.outcome}, "reason": {"I say so"}}).
+					want(t, 200, "Sign in") // it follows to the login page
 				fields := url.Values{
-					"outcome": {
-						tc.outcome,
-					}, "reason": {"seen on the provider's page"}, "provider_reference": {"re_seen"},
+					"outcome": {tc.outcome}, "reason": {"seen on the provider's page"},
+					"provider_reference": {"re_seen"},
 				}
 				if tc.outcome == "paid" {
 					staff.form(path, fields).want(t, 400, "the provider has no refund")
@@ -209,17 +185,8 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 				if err != nil || !o.Payment.Work.NeedsReview {
 					t.Fatalf("%+v, %v", o.Payment.Work, err)
 				}
-				staff.get(
-					"/admin/queue",
-				).want(
-					t,
-					200,
-					o.Number,
-					o.Payment.Key,
-					"nobody answers",
-					"Record payment as captured",
-					"Look up again",
-				)
+				staff.get("/admin/queue").want(t, 200, o.Number, o.Payment.Key, "nobody answers",
+					"Record payment as captured", "Look up again")
 				path := "/admin/queue/orders/" + o.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
 				staff.form(path, url.Values{"outcome": {"x"}, "reason": {"why"}}).want(t, 400)
@@ -264,13 +231,8 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 		}
 		staff.get("/admin/queue").want(t, 200, "dp_9", "on hold", "release refund", "Do not pay")
 		staff.get("/admin/returns/"+c.ID).want(t, 200, "On hold")
-		staff.form(
-			"/admin/queue/refunds/"+r.ID+"/resolve",
-			url.Values{"outcome": {"paid"}, "reason": {"x"}},
-		).want(
-			t,
-			409,
-		)
+		staff.form("/admin/queue/refunds/"+r.ID+"/resolve",
+			url.Values{"outcome": {"paid"}, "reason": {"x"}}).want(t, 409)
 		path := "/admin/queue/refunds/" + r.ID + "/release"
 		staff.form(path, url.Values{}).want(t, 400)
 		staff.form(path, url.Values{"reason": {"the bank took it back"}}).want(t, 302)
@@ -302,24 +264,11 @@ func TestARefundThatMayHaveBeenSentIsHeldBackAndLetGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		staff.get(
-			"/admin/queue",
-		).want(
-			t,
-			200,
-			"dp_9",
-			"on hold",
-			"Record as paid",
-			"Record as not paid",
-			"release refund",
-		)
-		staff.form(
-			"/admin/queue/refunds/"+r.ID+"/release",
-			url.Values{"reason": {"the bank took it back"}},
-		).want(
-			t,
-			302,
-		)
+		staff.get("/admin/queue").
+			want(t, 200, "dp_9", "on hold", "Record as paid", "Record as not paid",
+				"release refund")
+		staff.form("/admin/queue/refunds/"+r.ID+"/release",
+			url.Values{"reason": {"the bank took it back"}}).want(t, 302)
 		staff.get("/admin/queue").want(t, 200, "Nothing needs review")
 		b.run()
 		b.eventually("the refund", func() bool { return b.theCase(c.ID).Status == returns.StatusRefunded })
@@ -331,9 +280,7 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		b := open(t, settings...)
 		staff := b.signIn()
 		c := b.approved(b.buy(b.customer("ada"), 1))
-		r, err := refundsdb.New(
-			b.DB,
-		).Update(
+		r, err := refundsdb.New(b.DB).Update(
 			t.Context(),
 			b.unsent(&c).ID,
 			refunds.Changing(func(r *refunds.Refund) error {
@@ -355,9 +302,8 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if page := staff.get("/admin/queue").want(
-			t, 200, "not sent", "nothing of it could be sent", "Do not pay",
-		); strings.Contains(page.body, "Record as paid") {
+		page := staff.get("/admin/queue").want(t, 200, "not sent", "nothing of it could be sent", "Do not pay")
+		if strings.Contains(page.body, "Record as paid") {
 			t.Error("the page offers to call it paid")
 		}
 		if q := staff.waiting().Refunds[0]; len(q.Outcomes) != 1 || q.Outcomes[0] != "not_paid" {
@@ -365,13 +311,8 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		}
 		path := "/admin/queue/refunds/" + r.ID + "/resolve"
 		staff.form(path, url.Values{"outcome": {"paid"}, "reason": {"x"}}).want(t, 409, "never sent")
-		staff.form(
-			path,
-			url.Values{"outcome": {"not_paid"}, "reason": {"the provider has closed our account"}},
-		).want(
-			t,
-			302,
-		)
+		staff.form(path,
+			url.Values{"outcome": {"not_paid"}, "reason": {"the provider has closed our account"}}).want(t, 302)
 		_, again, err := b.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.StoreCredit})
 		if err != nil || again.Status != refunds.StatusSucceeded {
 			t.Errorf("by store credit: %s, %v", again.Status, err)

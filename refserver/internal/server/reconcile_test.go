@@ -152,12 +152,11 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		b.eventually("the task", func() bool { return len(b.theCase(taken.ID).OpenTasks()) == 1 })
 
 		today := time.Now().UTC().Format(time.DateOnly)
-		staff.get("/admin/reconciliation").want(
-			t, 200, "Night before "+run.Night, "Missing here", "7.77", lied.ID, "12.34", short.ID,
-		)
-		staff.get("/admin/reconciliation?from="+today+"&to="+today).want(
-			t, 200, "Compared now", "7.77", lied.ID, "12.34", short.ID,
-		)
+		staff.get("/admin/reconciliation").
+			want(t, 200, "Night before "+run.Night, "Missing here", "7.77", lied.ID, "12.34",
+				short.ID)
+		staff.get("/admin/reconciliation?from="+today+"&to="+today).
+			want(t, 200, "Compared now", "7.77", lied.ID, "12.34", short.ID)
 		file := staff.get("/admin/reconciliation.csv?from="+today+"&to="+today).want(t, 200)
 		rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
 		if err != nil || len(rows) != 6 || !strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment") {

@@ -38,17 +38,8 @@ func (b *bench) deliver(m message) answer {
 	signed := webhook.GenerateTestSignedPayload(
 		&webhook.UnsignedPayload{Payload: []byte(body), Secret: m.secret, Timestamp: time.Now().Add(-m.age)},
 	)
-	return browser{
-		b,
-		http.DefaultClient,
-	}.send(
-		"POST",
-		"/webhooks/stripe",
-		"application/json",
-		body,
-		"Stripe-Signature",
-		signed.Header,
-	)
+	return browser{b, http.DefaultClient}.send("POST", "/webhooks/stripe", "application/json", body,
+		"Stripe-Signature", signed.Header)
 }
 
 // refundObject is the refund in the provider's shape.
@@ -295,13 +286,10 @@ func TestAQueuedOrderIsChargedWhenTheProviderSaysThatItPaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.deliver(
-			message{id: "evt_1", kind: "payment_intent.succeeded", object: paymentObject(o, "pi_1", o.Payment.Amount)},
-		).want(
-			t,
-			200,
-			"handled",
-		)
+		b.
+			deliver(message{id: "evt_1", kind: "payment_intent.succeeded",
+				object: paymentObject(o, "pi_1", o.Payment.Amount)}).
+			want(t, 200, "handled")
 		after, err := b.Orders.Order(ctx, o.ID)
 		if err != nil || after.Status != orders.StatusQueued || after.Version != before.Version ||
 			after.Payment.Work.NextAt.After(time.Now()) {
@@ -395,21 +383,15 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 			return b.theCase(c.ID).Status == returns.StatusRefunded && len(tasks()) == 0
 		})
 		// The message that it was opened comes late, and holds nothing any more.
-		b.deliver(
-			message{
-				id:   "evt_late",
-				kind: "charge.dispute.created",
-				object: fmt.Sprintf(
-					`{"id":%q,"object":"dispute","payment_intent":%q,"status":"needs_response","reason":"fraudulent"}`,
-					d.ID,
-					o.Payment.ProviderID,
-				),
-			},
-		).want(
-			t,
-			200,
-			"handled",
-		)
+		b.deliver(message{
+			id:   "evt_late",
+			kind: "charge.dispute.created",
+			object: fmt.Sprintf(
+				`{"id":%q,"object":"dispute","payment_intent":%q,"status":"needs_response","reason":"fraudulent"}`,
+				d.ID,
+				o.Payment.ProviderID,
+			),
+		}).want(t, 200, "handled")
 		if holds, err := b.Refunds.Holds(ctx, o.ID, o.Payment.ID); err != nil || len(holds) != 1 || holds[0].Active() {
 			t.Errorf("holds %+v, %v", holds, err)
 		}

@@ -18,14 +18,8 @@ func TestARefusedRefundIsExplainedInWords(t *testing.T) {
 	b.faults(paysim.Faults{Refund: paysim.CallFaults{Error4xx: 1}})
 	const words = "the payment can&#39;t be refunded at the provider any more"
 	staff.form("/admin/returns/"+c.ID+"/refund", url.Values{"method": {"CARD"}}).want(t, 302)
-	a := staff.json(
-		"/api/admin/returns/"+c.ID+"/refund",
-		`{"method":"CARD"}`,
-	).want(
-		t,
-		409,
-		`"failure_reason":"the payment can't be refunded at the provider any more"`,
-	)
+	a := staff.json("/api/admin/returns/"+c.ID+"/refund", `{"method":"CARD"}`).want(t, 409,
+		`"failure_reason":"the payment can't be refunded at the provider any more"`)
 	for _, page := range []answer{
 		a, staff.get("/admin/returns/"+c.ID).want(t, 200, "Why: "+words), staff.get("/api/admin/returns/" + c.ID),
 	} {
@@ -44,21 +38,9 @@ func TestACaseThatIsReceivedWithoutAShipmentSaysSo(t *testing.T) {
 	b := open(t)
 	staff := b.signIn()
 	c := b.approved(b.buy(b.customer("ada"), 1))
-	staff.get(
-		"/admin/returns/"+c.ID,
-	).want(
-		t,
-		200,
-		"not recorded; received",
-		`Shipped<span class="sr">: not recorded`,
-		`Received<span class="sr">: done`,
-		`Refunded<span class="sr">: next`,
-	)
-	staff.get(
-		"/api/admin/returns/"+c.ID,
-	).want(
-		t,
-		200,
-		`"shipment":{"carrier":"","tracking_number":"","shipped_at":null,"received_at":"20`,
-	)
+	staff.get("/admin/returns/"+c.ID).
+		want(t, 200, "not recorded; received", `Shipped<span class="sr">: not recorded`,
+			`Received<span class="sr">: done`, `Refunded<span class="sr">: next`)
+	staff.get("/api/admin/returns/"+c.ID).want(t, 200,
+		`"shipment":{"carrier":"","tracking_number":"","shipped_at":null,"received_at":"20`)
 }

@@ -91,9 +91,8 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 
 func (r *Recorder) write(at time.Time, session string, q *http.Request, sent *bytes.Buffer, kept *answer) {
 	line := Request{
-		AtMS: at.Sub(
-			r.begun,
-		).Milliseconds(), Session: session, Method: q.Method, Path: r.path(q.URL), Status: kept.code(),
+		AtMS: at.Sub(r.begun).Milliseconds(), Session: session, Method: q.Method,
+		Path: r.path(q.URL), Status: kept.code(),
 		Header: map[string]string{},
 	}
 	for _, name := range keptHeaders {

@@ -194,14 +194,8 @@ func TestTheAdminsPasswordIsGiven(t *testing.T) {
 	srv := httptest.NewServer(recorder)
 	defer srv.Close()
 	jar, _ := cookiejar.New(nil)
-	person{
-		t,
-		&http.Client{Jar: jar},
-		srv.URL,
-	}.post(
-		"/login",
-		url.Values{"username": {"admin"}, "password": {"admin password"}},
-	)
+	person{t, &http.Client{Jar: jar}, srv.URL}.post("/login",
+		url.Values{"username": {"admin"}, "password": {"admin password"}})
 	if err := recorder.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -33,11 +33,7 @@ func TestAPlantedSecretIsFound(t *testing.T) {
 			t.Setenv(Env, dir)
 			Secret(t, "pass word & 77")
 			t.Run("shop", func(t *testing.T) {
-				New(
-					t,
-					slog.LevelError,
-					nil,
-				).Debug(
+				New(t, slog.LevelError, nil).Debug(
 					"an ordinary line of 4242424242424242",
 					"error",
 					errors.New("password=pass word & 77"),

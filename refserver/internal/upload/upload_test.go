@@ -204,9 +204,7 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 		t.Errorf("a field: %+v", p)
 	}
 	if _, err := b.begin("application/json", `{"details":"`+strings.Repeat("x", maxFields)+`"}`,
-		true).ReadJSON(nil); problem.Of(
-		err,
-	).Status != 413 {
+		true).ReadJSON(nil); problem.Of(err).Status != 413 {
 		t.Errorf("text in JSON: %v", err)
 	}
 	r := httptest.NewRequest(http.MethodPost, "/", io.LimitReader(zeros{}, 64<<20))

@@ -28,9 +28,8 @@ func TestStaffSearchChanges(t *testing.T) {
 	}
 	boss.get("/admin/audit?who=nobody").want(http.StatusOK, "No change matches")
 	boss.get("/admin/audit?to=2025-01-01").want(http.StatusOK, "No change matches")
-	if placed := boss.get("/admin/audit?type=order.placed").want(
-		http.StatusOK, "placed the order",
-	).body; strings.Contains(placed, "completed the order") {
+	if placed := boss.get("/admin/audit?type=order.placed").
+		want(http.StatusOK, "placed the order").body; strings.Contains(placed, "completed the order") {
 		t.Error("changes of another kind are shown")
 	}
 	for _, wrong := range []string{"type=order.stolen", "from=yesterday", "to=1", "after=!!"} {

@@ -88,15 +88,8 @@ func (b *bundle) customer(name string) *person {
 func (b *bundle) staff() *person {
 	b.t.Helper()
 	p := b.nobody()
-	p.form(
-		"/login",
-		"username",
-		b.Config.SuperAdminUsername,
-		"password",
-		string(b.Config.SuperAdminPassword),
-	).want(
-		http.StatusFound,
-	)
+	p.form("/login", "username", b.Config.SuperAdminUsername, "password",
+		string(b.Config.SuperAdminPassword)).want(http.StatusFound)
 	p.secret(string(b.Config.SuperAdminPassword))
 	return p
 }

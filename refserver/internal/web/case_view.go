@@ -214,42 +214,25 @@ func refundState(r refunds.Refund) (badge, string) {
 	case r.Status == refunds.StatusSucceeded && r.Method == payment.Cash:
 		return badge{"good", "Paid"}, "The amount was paid in cash."
 	case r.Status == refunds.StatusSucceeded:
-		return badge{
-			"good",
-			"Paid",
-		}, "The refund was sent to the card. Banks can take up to 10 days to show it."
+		return badge{"good", "Paid"}, "The refund was sent to the card. Banks can take up to 10 days to show it."
 	case r.Status == refunds.StatusUnknown:
-		return badge{
-			"warn",
-			"Outcome unknown",
-		}, "The payment provider has not confirmed this refund. We keep checking, and it is never paid twice."
+		return badge{"warn", "Outcome unknown"},
+			"The payment provider has not confirmed this refund. We keep checking, and it is never paid twice."
 	case r.OnHold() && r.HoldRef == refunds.AwaitingMethod:
-		return badge{
-			"warn",
-			reversedText,
-		}, "The payment provider reversed this refund, so it was not paid. We will pay it again by another method."
+		return badge{"warn", reversedText},
+			"The payment provider reversed this refund, so it was not paid. We will pay it again by another method."
 	case r.OnHold() && r.HoldRef == refunds.PaidOutside:
-		return badge{
-			"warn",
-			"On hold",
-		}, "So much of the payment was given back already that this refund has to be checked first."
+		return badge{"warn", "On hold"},
+			"So much of the payment was given back already that this refund has to be checked first."
 	case r.OnHold():
-		return badge{
-			"warn",
-			"On hold",
-		}, "The payment is disputed. The refund is on hold until the dispute is resolved."
+		return badge{"warn", "On hold"}, "The payment is disputed. The refund is on hold until the dispute is resolved."
 	case r.Status.Open():
 		return badge{"warn", "Pending"}, "The payment provider is processing the refund. No action is needed."
 	case r.Status == refunds.StatusReversed:
-		return badge{
-			"bad",
-			reversedText,
-		}, "The payment provider reversed this refund, so it was not paid. We will pay it again."
+		return badge{"bad", reversedText},
+			"The payment provider reversed this refund, so it was not paid. We will pay it again."
 	}
-	return badge{
-		"bad",
-		"Failed",
-	}, "The refund failed and nothing was paid. We will retry or use another method."
+	return badge{"bad", "Failed"}, "The refund failed and nothing was paid. We will retry or use another method."
 }
 
 // caseViews completes cases with their orders, customers and refunds, each

@@ -122,13 +122,8 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 		body.Levels[1].More = "95 % answered within " + lasting(d.SLO.Latency.P95)
 	}
 	if n := d.SLO.Outages.N; n > 0 {
-		body.Levels[0].More = plural(
-			n,
-			"payment outage",
-			"payment outages",
-		) + ", the longest " + lasting(
-			d.SLO.Outages.Longest,
-		)
+		body.Levels[0].More = plural(n, "payment outage", "payment outages") +
+			", the longest " + lasting(d.SLO.Outages.Longest)
 	}
 	body.Requests, body.ErrorRate = errorRate(snapshot)
 	step := func(q observabilitydb.Quarter, ok bool) string {

@@ -107,15 +107,9 @@ func TestCookiesAreForThisSiteAloneAndNotForScripts(t *testing.T) {
 	t.Parallel()
 	for public, secure := range map[string]bool{"http://localhost:5000": false, "https://shop.example": true} {
 		b := newBundle(t, "PUBLIC_URL="+public)
-		r := b.nobody().form(
-			"/login",
-			"username",
-			b.Config.SuperAdminUsername,
-			"password",
-			string(b.Config.SuperAdminPassword),
-		).want(
-			http.StatusFound,
-		)
+		r := b.nobody().form("/login", "username", b.Config.SuperAdminUsername, "password",
+			string(b.Config.SuperAdminPassword)).
+			want(http.StatusFound)
 		found := false
 		for _, c := range r.Cookies() {
 			if c.Name == b.Auth.CookieName() {
@@ -158,14 +152,9 @@ func TestAPostFromAnotherSiteIsRefusedAndAScriptsIsNot(t *testing.T) {
 	ada := b.customer("ada")
 	for _, header := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}} {
 		for _, path := range []string{"/returns/request", "/api/returns", "/logout"} {
-			ada.do(
-				http.MethodPost,
-				path,
-				"application/x-www-form-urlencoded",
-				strings.NewReader("a=b"),
-				header...).want(
-				http.StatusForbidden,
-			)
+			ada.do(http.MethodPost, path, "application/x-www-form-urlencoded",
+				strings.NewReader("a=b"), header...).
+				want(http.StatusForbidden)
 		}
 	}
 	ada.do(http.MethodPost, "/api/returns", "application/json", strings.NewReader("{}"),
@@ -184,32 +173,15 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 		io.LimitReader(zeros{}, 100<<20),
 		strings.NewReader("\r\n--x--\r\n"),
 	)
-	ada.do(
-		http.MethodPost,
-		"/returns/request",
-		"multipart/form-data; boundary=x",
-		huge,
-	).want(
-		http.StatusRequestEntityTooLarge,
-		"Photo 1 (a.jpg) is larger than 10 MB",
-	)
-	ada.do(
-		http.MethodPost,
-		"/api/returns",
-		"application/json",
-		io.LimitReader(zeros{}, 33<<20),
-	).want(
-		http.StatusRequestEntityTooLarge,
-		"TOO_LARGE",
-	)
-	ada.do(
-		http.MethodPost,
-		"/add_to_cart",
-		"application/x-www-form-urlencoded",
-		io.LimitReader(zeros{}, 2<<20),
-	).want(
-		http.StatusRequestEntityTooLarge,
-	)
+	ada.do(http.MethodPost, "/returns/request", "multipart/form-data; boundary=x",
+		huge).
+		want(http.StatusRequestEntityTooLarge, "Photo 1 (a.jpg) is larger than 10 MB")
+	ada.do(http.MethodPost, "/api/returns", "application/json",
+		io.LimitReader(zeros{}, 33<<20)).
+		want(http.StatusRequestEntityTooLarge, "TOO_LARGE")
+	ada.do(http.MethodPost, "/add_to_cart", "application/x-www-form-urlencoded",
+		io.LimitReader(zeros{}, 2<<20)).
+		want(http.StatusRequestEntityTooLarge)
 }
 
 type zeros struct{}

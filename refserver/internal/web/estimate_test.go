@@ -87,10 +87,7 @@ func TestALowerRefundThanThePageSaidIsAskedAgain(t *testing.T) {
 		return ada.photos("/returns/request", nil, "sale_id", o.ID, "reason", "OTHER", "quantity_"+line, "1",
 			"details", "both <b>sides</b>", "estimate", estimate, "currency", currency)
 	}
-	r := request(
-		two[1],
-		"USD",
-	).want(
+	r := request(two[1], "USD").want(
 		http.StatusConflict,
 		`data-code="PRICE_CHANGED"`,
 		"$"+two[1]+" and is now $"+one[1],

@@ -24,9 +24,9 @@ func TestADoubleClickOnARequestIsOneCase(t *testing.T) {
 	b := newBundle(t)
 	ada := b.customer("ada")
 	o := b.bought(ada, 3)
-	found := formKeyField.FindStringSubmatch(ada.get(
-		"/returns/new?sale_id=" + o.ID + "&reason=DAMAGED&quantity_" + o.Lines[0].ID + "=3",
-	).want(http.StatusOK).body)
+	found := formKeyField.FindStringSubmatch(ada.
+		get("/returns/new?sale_id=" + o.ID + "&reason=DAMAGED&quantity_" + o.Lines[0].ID + "=3").
+		want(http.StatusOK).body)
 	if found == nil {
 		t.Fatal("the form has no key")
 	}
@@ -193,24 +193,10 @@ func TestARequestInJSONIsJudgedFirstAndCarriedOutOncePerKey(t *testing.T) {
 	photo := base64.StdEncoding.EncodeToString(picture(t))
 	const path, kind = "/api/returns", "application/json"
 	bob.do(http.MethodPost, path, kind, body(1, "%% no photo %%")).want(http.StatusBadRequest, "NOT_YOUR_ORDER")
-	ada.do(
-		http.MethodPost,
-		path,
-		kind,
-		body(4, "%% no photo %%"),
-	).want(
-		http.StatusBadRequest,
-		"QUANTITY_OVER_PURCHASED",
-	)
-	ada.do(
-		http.MethodPost,
-		path,
-		kind,
-		body(1, photo, "%% no photo %%"),
-	).want(
-		http.StatusBadRequest,
-		`"field":"photos[1]"`,
-	)
+	ada.do(http.MethodPost, path, kind, body(4, "%% no photo %%")).
+		want(http.StatusBadRequest, "QUANTITY_OVER_PURCHASED")
+	ada.do(http.MethodPost, path, kind, body(1, photo, "%% no photo %%")).
+		want(http.StatusBadRequest, `"field":"photos[1]"`)
 	large := base64.StdEncoding.EncodeToString(progressiveHeader(6324, 6324))
 	ada.do(http.MethodPost, path, kind, body(1, photo, large)).want(http.StatusRequestEntityTooLarge,
 		"PHOTO_TOO_LARGE", "Photo 2 of 2 (photos[1]) can't be used", "6324 x 6324 pixels")

@@ -73,40 +73,14 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	staff.form(at+"/shipment", "carrier", "UPS").want(http.StatusBadRequest, "tracking number", `value="UPS"`)
 	staff.form(at+"/shipment", "carrier", "UPS", "tracking_number", "1Z").want(http.StatusFound)
 	staff.form(at+"/receive", "received_"+line, "2").want(http.StatusFound)
-	staff.form(
-		at+"/inspection",
-		"result",
-		"PARTIALLY_APPROVED",
-		"inspected_by",
-		"eve",
-		"accepted_"+line,
-		"3",
-	).want(
-		http.StatusBadRequest,
-		"0 to 2 are possible",
-	)
-	staff.form(
-		at+"/inspection",
-		"result",
-		"PARTIALLY_APPROVED",
-		"inspected_by",
-		"eve",
-		"accepted_"+line,
-		"1",
-		"disposition_"+line,
-		"restock",
-	).want(
-		http.StatusFound,
-	)
-	staff.get(
-		at,
-	).want(
-		http.StatusOK,
-		"Refund summary</h2>",
-		"Refundable on this payment",
-		"Refund $",
-		"recorded the inspection by eve",
-	)
+	staff.form(at+"/inspection", "result", "PARTIALLY_APPROVED", "inspected_by", "eve",
+		"accepted_"+line, "3").
+		want(http.StatusBadRequest, "0 to 2 are possible")
+	staff.form(at+"/inspection", "result", "PARTIALLY_APPROVED", "inspected_by", "eve",
+		"accepted_"+line, "1", "disposition_"+line, "restock").
+		want(http.StatusFound)
+	staff.get(at).want(http.StatusOK, "Refund summary</h2>", "Refundable on this payment",
+		"Refund $", "recorded the inspection by eve")
 	staff.form(at+"/refund", "method", "ORIGINAL_METHOD").want(http.StatusFound)
 	staff.get(at).want(http.StatusOK, "Refunded", "paid the refund")
 	if c = b.caseOf(o.ID); c.Status != returns.StatusRefunded {
@@ -143,12 +117,7 @@ func TestARefusedRequestSaysWhyAndKeepsWhatWasTyped(t *testing.T) {
 				line,
 				refused.units,
 				refused.files,
-			).want(
-				http.StatusBadRequest,
-				refused.says,
-				"broken &lt;b&gt;corner",
-				`value="`+refused.units+`"`,
-			)
+			).want(http.StatusBadRequest, refused.says, "broken &lt;b&gt;corner", `value="`+refused.units+`"`)
 			if !strings.Contains(r.body, `<option value="DAMAGED" selected`) {
 				t.Error("the reason is not kept")
 			}
@@ -170,18 +139,10 @@ func TestStaffFileForACustomerAndSetRulesAside(t *testing.T) {
 	staff.get("/admin/returns/new?order=ORD-none").want(http.StatusNotFound, "No order has that number")
 	fields := []string{"sale_id", o.ID, "reason", "OTHER", "quantity_" + o.Lines[0].ID, "2"}
 	staff.form("/admin/returns", fields...).want(http.StatusBadRequest, "At most 1")
-	staff.form(
-		"/admin/returns",
-		append(fields, "rules", "QUANTITY_OVER_POLICY")...).want(
-		http.StatusBadRequest,
-		"Say why",
-		"checked",
-	)
-	staff.form(
-		"/admin/returns",
-		append(fields, "rules", "QUANTITY_OVER_POLICY", "override_reason", "goodwill")...).want(
-		http.StatusFound,
-	)
+	staff.form("/admin/returns", append(fields, "rules", "QUANTITY_OVER_POLICY")...).
+		want(http.StatusBadRequest, "Say why", "checked")
+	staff.form("/admin/returns",
+		append(fields, "rules", "QUANTITY_OVER_POLICY", "override_reason", "goodwill")...).want(http.StatusFound)
 	c := b.caseOf(o.ID)
 	if c.CustomerID != ada.id || len(c.Overrides) != 1 {
 		t.Fatalf("%+v", c)
@@ -189,15 +150,9 @@ func TestStaffFileForACustomerAndSetRulesAside(t *testing.T) {
 	at := "/admin/returns/" + c.ID
 	staff.get(at).want(http.StatusOK, "goodwill", "At most 1 of an item")
 	staff.form(at+"/override", "rules", "RESTOCKING_FEE").want(http.StatusBadRequest, "Say why")
-	staff.form(
-		at+"/override",
-		"rules",
-		"RESTOCKING_FEE,RETURN_SHIPPING_FEE",
-		"reason",
-		"our fault",
-	).want(
-		http.StatusFound,
-	)
+	staff.form(at+"/override", "rules", "RESTOCKING_FEE,RETURN_SHIPPING_FEE", "reason",
+		"our fault").
+		want(http.StatusFound)
 	if c = b.caseOf(o.ID); !c.Overridden(returns.RuleReturnShippingFee) {
 		t.Errorf("%+v", c.Overrides)
 	}

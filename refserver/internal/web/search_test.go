@@ -39,9 +39,8 @@ func TestOneSearchFindsEveryNumber(t *testing.T) {
 			}
 		})
 	}
-	if to := staff.get(
-		"/admin/search?q=" + o.Number,
-	).want(http.StatusFound).Header.Get("Location"); to != "/orders/"+o.ID {
+	if to := staff.get("/admin/search?q=" + o.Number).
+		want(http.StatusFound).Header.Get("Location"); to != "/orders/"+o.ID {
 		t.Errorf("the order number leads to %s", to)
 	}
 	for what, link := range map[string]struct{ id, to string }{
@@ -81,13 +80,7 @@ func TestTheFrameCountsTheCartAndWhatWaits(t *testing.T) {
 		t.Error("a customer sees the desk")
 	}
 	ada.get("/cart").want(http.StatusOK, "2 × $", `id="checkout"`, `name="total"`, "Place order for $")
-	staff.get(
-		"/admin/returns",
-	).want(
-		http.StatusOK,
-		`aria-label="Desk"`,
-		"Review queue",
-		"Returns <span class=\"count\">",
-	)
+	staff.get("/admin/returns").want(http.StatusOK, `aria-label="Desk"`, "Review queue",
+		"Returns <span class=\"count\">")
 	staff.get("/").want(http.StatusOK, `href="/admin/returns">Desk</a>`)
 }

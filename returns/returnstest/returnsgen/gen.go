@@ -114,13 +114,8 @@ func GenPurchase() gopter.Gen {
 		}
 		for i := range p.Lines {
 			l := &p.Lines[i]
-			l.ID, l.ProductID, l.Name, l.Paid.Currency = strconv.Itoa(
-				i+1,
-			), "sku-"+strconv.Itoa(
-				i+1,
-			), "Thing "+strconv.Itoa(
-				i+1,
-			), p.Currency
+			n := strconv.Itoa(i + 1)
+			l.ID, l.ProductID, l.Name, l.Paid.Currency = n, "sku-"+n, "Thing "+n, p.Currency
 		}
 		p.Payments = []purchase.Payment{
 			{ID: newID(), Method: v[3].(payment.Method), ProviderID: "pi_" + p.OrderID, Captured: p.Total()},
@@ -131,11 +126,7 @@ func GenPurchase() gopter.Gen {
 
 // genClaims generates claims of the order's lines, from none to all of each.
 func genClaims(o purchase.Purchase) gopter.Gen {
-	return sliceOf(
-		len(o.Lines),
-		gen.IntRange(0, 1_000_000),
-		reflect.TypeFor[[]int](),
-	).Map(
+	return sliceOf(len(o.Lines), gen.IntRange(0, 1_000_000), reflect.TypeFor[[]int]()).Map(
 		func(n []int) returns.Claims {
 			claims := returns.Claims{}
 			for i, l := range o.Lines {
@@ -151,10 +142,7 @@ func genClaims(o purchase.Purchase) gopter.Gen {
 // genAsk generates requests for the order, mostly of its own customer and for
 // units that may be there, at times for what can't be.
 func genAsk(o purchase.Purchase) gopter.Gen {
-	item := gopter.CombineGens(
-		gen.IntRange(0, len(o.Lines)),
-		gen.IntRange(-1, 13),
-	).Map(
+	item := gopter.CombineGens(gen.IntRange(0, len(o.Lines)), gen.IntRange(-1, 13)).Map(
 		func(v []any) returns.RequestItem {
 			it := returns.RequestItem{OrderLineID: "none", Quantity: v[1].(int)}
 			if i := v[0].(int); i < len(o.Lines) {

@@ -32,10 +32,7 @@ func TestTheDashboardIsLive(t *testing.T) {
 		Customers: 40,
 		From:      now.AddDate(0, 0, -120),
 		Span:      120 * 24 * time.Hour,
-	}.Fill(
-		t,
-		s.DB.Writer(),
-	)
+	}.Fill(t, s.DB.Writer())
 	b := browser.open(t, base, 1280, 900, "dashboard")
 	b.signIn(s.Config.SuperAdminUsername, string(s.Config.SuperAdminPassword))
 	count(t, s)

@@ -253,9 +253,8 @@ func (w *world) verdict() {
 		w.t.Error(violation)
 	}
 	var restocks int
-	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)stock_movements WHERE kind = 'restock'").Scan(
-		w.t.Context(), &restocks,
-	); err != nil {
+	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)stock_movements WHERE kind = 'restock'").
+		Scan(w.t.Context(), &restocks); err != nil {
 		w.t.Fatal(err)
 	}
 	if restocks != len(w.cases) || len(ledger.Refunds) != len(w.cases) {

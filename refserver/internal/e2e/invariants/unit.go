@@ -35,8 +35,9 @@ func (a *audit) outside(ctx context.Context) error {
 		ProviderID, Currency, OrderID string
 		CountedMinor                  int64
 	}
-	err := a.db.Reader().NewRaw(
-		`SELECT provider_id, currency, order_id, counted_minor FROM ?(rk)refund_outside`).Scan(ctx, &rows)
+	err := a.db.Reader().
+		NewRaw(`SELECT provider_id, currency, order_id, counted_minor FROM ?(rk)refund_outside`).
+		Scan(ctx, &rows)
 	if err != nil {
 		return fmt.Errorf("I18: %w", err)
 	}

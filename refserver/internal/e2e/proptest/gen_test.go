@@ -34,11 +34,7 @@ func genAction() gopter.Gen {
 		return action{fmt.Sprintf("request %d of order %d", units, i), func(d *desk) { d.request(i, units) }}
 	})
 	step := func(of map[string]func(d *desk, i, n int)) gopter.Gen {
-		return gopter.CombineGens(
-			gen.OneConstOf(names(of)...),
-			gen.IntRange(0, 5),
-			gen.IntRange(0, 2),
-		).Map(
+		return gopter.CombineGens(gen.OneConstOf(names(of)...), gen.IntRange(0, 5), gen.IntRange(0, 2)).Map(
 			func(v []any) action {
 				name, i, n := v[0].(string), v[1].(int), v[2].(int)
 				return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { of[name](d, i, n) }}
