@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders/ordersdb"
@@ -107,21 +108,20 @@ func (s *App) openData(ctx context.Context) (err error) {
 	return err
 }
 
-// checkCurrency refuses to start on data of another currency: a product sells
-// in its own only, and this shop sells in one.
+// checkCurrency refuses to start on data of a currency that the shop does not
+// sell in: a product sells in its own only.
 func (s *App) checkCurrency(ctx context.Context) error {
 	products, err := s.Orders.Products(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the products: %w", err)
 	}
 	for _, p := range products {
-		if p.Currency != s.Config.Money() {
+		if !slices.Contains(s.Config.Currencies(), p.Currency) {
 			return s.Config.Unusable("CURRENCY", fmt.Errorf(
-				"this shop has products priced in %s, such as %q; set CURRENCY=%s, or start with a database of its "+
-					"own for %s",
+				"this shop has products priced in %[1]s, such as %[2]q; set CURRENCY=%[1]s, add %[1]s to "+
+					"OTHER_CURRENCIES to sell in both, or start with a database of its own for %[3]s",
 				p.Currency,
 				p.Name,
-				p.Currency,
 				s.Config.Money(),
 			))
 		}

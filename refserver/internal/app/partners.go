@@ -11,7 +11,6 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -34,7 +33,7 @@ func (s *App) openPartners(store *ordersdb.Store) (err error) {
 	}
 	s.Partners, err = partner.New(partner.Config{
 		DB: s.DB, Operations: s.Progress, Secret: []byte(s.Config.SecretKey),
-		Currencies:       []money.Currency{s.Config.Money()},
+		Currencies:       s.Config.Currencies(),
 		PrivateAddresses: !s.Config.Production(), Zone: s.Config.DefaultTimezone.Location(), Now: s.now,
 		Log: observability.Named(s.Log, "partners"),
 		Save: func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp, change func(*orders.Product) error) (

@@ -327,6 +327,7 @@ func (s *App) openOrders(store *ordersdb.Store, direct *stripegateway.Gateway) (
 	c := s.Config
 	s.Orders, err = orders.New(orders.Config{
 		Store: store, Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
+		Currencies:  c.Currencies(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		FlashSales:  func(context.Context) bool { return s.Features.On(feature.FlashSales, "") },

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,14 +104,16 @@ type Config struct {
 	BreakerOpenSeconds      int           `env:"BREAKER_OPEN_SECONDS" envDefault:"3" validate:"gte=1,lte=300"`
 	CheckoutPaymentWait     time.Duration `env:"CHECKOUT_PAYMENT_WAIT" envDefault:"2s" validate:"gte=1ms,lte=30s"`
 
-	Currency             Currency   `env:"CURRENCY" envDefault:"USD"`
-	DefaultTimezone      Zone       `env:"DEFAULT_TIMEZONE" envDefault:"UTC"`
-	ReturnAddress        string     `env:"RETURN_ADDRESS" validate:"lte=500"`
-	ReturnShipDays       int        `env:"RETURN_SHIP_DAYS" envDefault:"14" validate:"gte=0,lte=365"`
-	LowStockThreshold    int        `env:"LOW_STOCK_THRESHOLD" envDefault:"5" validate:"gte=0,lte=1000000"`
-	OrderHistoryPageSize int        `env:"ORDER_HISTORY_PAGE_SIZE" envDefault:"20" validate:"gte=1,lte=200"`
-	LogLevel             slog.Level `env:"LOG_LEVEL" envDefault:"info" validate:"oneof=-4 0 4 8"`
-	MetricsToken         Secret     `env:"METRICS_TOKEN" validate:"omitempty,printascii,gte=8,lte=1024"`
+	Currency Currency `env:"CURRENCY" envDefault:"USD"`
+	// OtherCurrencies are further ones that products may be priced in; see Currencies.
+	OtherCurrencies      CurrencyList `env:"OTHER_CURRENCIES"`
+	DefaultTimezone      Zone         `env:"DEFAULT_TIMEZONE" envDefault:"UTC"`
+	ReturnAddress        string       `env:"RETURN_ADDRESS" validate:"lte=500"`
+	ReturnShipDays       int          `env:"RETURN_SHIP_DAYS" envDefault:"14" validate:"gte=0,lte=365"`
+	LowStockThreshold    int          `env:"LOW_STOCK_THRESHOLD" envDefault:"5" validate:"gte=0,lte=1000000"`
+	OrderHistoryPageSize int          `env:"ORDER_HISTORY_PAGE_SIZE" envDefault:"20" validate:"gte=1,lte=200"`
+	LogLevel             slog.Level   `env:"LOG_LEVEL" envDefault:"info" validate:"oneof=-4 0 4 8"`
+	MetricsToken         Secret       `env:"METRICS_TOKEN" validate:"omitempty,printascii,gte=8,lte=1024"`
 	// AllowDefaultCredentials lets published credentials pass outside of
 	// production.
 	AllowDefaultCredentials bool `env:"ALLOW_DEFAULT_CREDENTIALS" envDefault:"false"`
@@ -279,3 +282,14 @@ func (c Config) BreakerOpenMax() time.Duration { return max(8*time.Second, c.Bre
 
 // Money is the shop's currency in the words of package orders.
 func (c Config) Money() money.Currency { return money.Currency(c.Currency) }
+
+// Currencies are those that the shop sells in, each once, its own first.
+func (c Config) Currencies() []money.Currency {
+	all := []money.Currency{c.Money()}
+	for _, other := range c.OtherCurrencies {
+		if !slices.Contains(all, other) {
+			all = append(all, other)
+		}
+	}
+	return all
+}

@@ -36,6 +36,8 @@ var texts = map[string]text{
 			"built-in payment simulator."},
 	"CURRENCY": {groupShop, "an ISO 4217 currency code, such as USD, EUR or JPY",
 		"Currency of the shop. Choose it before the first order."},
+	"OTHER_CURRENCIES": {groupShop, "ISO 4217 currency codes, separated by commas, such as EUR,JPY, or empty",
+		"Further currencies that products may be priced in. A product sells in its own currency only."},
 	"DEFAULT_TIMEZONE": {groupShop, "a name of the IANA time zone database, such as UTC or Europe/Berlin",
 		"Time zone of pages, days and deadlines."},
 	"RETURN_ADDRESS": {groupShop, "at most 500 characters, with commas between the lines",

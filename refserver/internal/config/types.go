@@ -124,6 +124,32 @@ func (c *Currency) UnmarshalText(b []byte) error {
 	return err
 }
 
+// CurrencyList is a list of ISO 4217 codes.
+type CurrencyList []money.Currency
+
+// UnmarshalText accepts known codes in any case, separated by commas.
+func (l *CurrencyList) UnmarshalText(b []byte) error {
+	var out CurrencyList
+	for code := range strings.SplitSeq(string(b), ",") {
+		c, err := money.ParseCurrency(strings.TrimSpace(code))
+		if err != nil {
+			return err
+		}
+		out = append(out, c)
+	}
+	*l = out
+	return nil
+}
+
+// String is the list as it is written in the settings.
+func (l CurrencyList) String() string {
+	codes := make([]string, len(l))
+	for i, c := range l {
+		codes[i] = string(c)
+	}
+	return strings.Join(codes, ",")
+}
+
 // Zone is a time zone of the IANA database.
 type Zone struct{ loc *time.Location }
 

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ type ProductParams struct {
 	ShippingWeight   *input.Number `json:"shipping_weight" validate:"omitempty,decimals=3"`
 	CountryOfOrigin  *string       `json:"country_of_origin"`
 	RequiresShipping *bool         `json:"requires_shipping"`
+	// Currency is that of the price: the shop's for a new product that names none. A product
+	// keeps it.
+	Currency *string `json:"currency"`
 
 	// StockWas is the stock that a form was filled with, where there was one:
 	// units sold while it was open stay sold, so what staff changed is the
@@ -85,7 +89,11 @@ func (e *Endpoints) ChangeProduct(
 func (e *Endpoints) saveProduct(
 	ctx context.Context, by auth.User, id int64, p ProductParams,
 ) (orders.Product, error) {
-	change, err := p.change(e.d.Currency)
+	currency, err := e.priceCurrency(ctx, id, p)
+	if err != nil {
+		return orders.Product{}, err
+	}
+	change, err := p.change(currency)
 	if err != nil {
 		return orders.Product{}, err
 	}
@@ -94,6 +102,16 @@ func (e *Endpoints) saveProduct(
 		audit.Created(ctx, strconv.FormatInt(saved.ID, 10))
 	}
 	return saved, err
+}
+
+// priceCurrency is the currency in which the price of a product is read: the one that is sent, else
+// its own, else the shop's.
+func (e *Endpoints) priceCurrency(ctx context.Context, id int64, p ProductParams) (money.Currency, error) {
+	if p.Currency != nil && *p.Currency != "" || id == 0 {
+		return e.currency(*cmp.Or(p.Currency, new(string)))
+	}
+	was, err := e.d.Orders.Product(ctx, id)
+	return was.Currency, err
 }
 
 // change reads the numbers, exactly, and returns what sets them.
@@ -114,9 +132,7 @@ func (p ProductParams) change(currency money.Currency) (func(*orders.Product) er
 		return nil, problem.Mistaken(mistakes...)
 	}
 	return func(to *orders.Product) error {
-		if to.Currency == "" {
-			to.Currency, to.RequiresShipping = currency, true
-		}
+		to.Currency = currency
 		set(&to.Name, p.Name)
 		set(&to.Category, p.Category)
 		set(&to.FinalSale, p.FinalSale)

@@ -219,8 +219,8 @@ func TestADoubleClickOnANewProductIsOneProduct(t *testing.T) {
 // Started in another currency, the shop says what to do, and does not start.
 func TestAnotherCurrencyIsRefusedAtTheStart(t *testing.T) {
 	dir := "DATA_DIR=" + t.TempDir()
-	start := func(currency string) error {
-		c, err := config.Load([]string{dir, "CURRENCY=" + currency}, "")
+	start := func(currency, others string, while ...func(*app.App) error) error {
+		c, err := config.Load([]string{dir, "CURRENCY=" + currency, "OTHER_CURRENCIES=" + others}, "")
 		if err != nil {
 			return err
 		}
@@ -229,19 +229,41 @@ func TestAnotherCurrencyIsRefusedAtTheStart(t *testing.T) {
 			return err
 		}
 		s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics, app.WithWeakHashes())
-		if err == nil {
-			err = s.Close(t.Context())
+		if err != nil {
+			return err
 		}
-		return err
+		for _, do := range while {
+			if err := do(s); err != nil {
+				t.Error(err)
+			}
+		}
+		return s.Close(t.Context())
 	}
-	if err := start("USD"); err != nil {
+	refused := func(currency, others string, says ...string) {
+		t.Helper()
+		err := start(currency, others)
+		for _, s := range says {
+			if err == nil || !strings.Contains(err.Error(), s) {
+				t.Errorf("started in %s and %q, or without %q: %v", currency, others, s, err)
+			}
+		}
+	}
+	if err := start("USD", ""); err != nil {
 		t.Fatal(err)
 	}
-	err := start("EUR")
-	if err == nil || !strings.Contains(err.Error(), "CURRENCY") || !strings.Contains(err.Error(), "set CURRENCY=USD") {
-		t.Errorf("started in euros on data in dollars: %v", err)
+	refused("EUR", "", "CURRENCY", "set CURRENCY=USD", "add USD to OTHER_CURRENCIES")
+	refused("EUR", "JPY", "set CURRENCY=USD")
+	if err := start("EUR", "USD"); err != nil {
+		t.Errorf("started in euros, on data in dollars that sell too: %v", err)
 	}
-	if err := start("USD"); err != nil {
+	if err := start("USD", "JPY", func(s *app.App) error {
+		_, err := s.Orders.SaveProduct(t.Context(), 0, event.System("test"), func(p *orders.Product) error {
+			p.Name, p.Price, p.Currency = "Tea", 1050, "JPY"
+			return nil
+		})
+		return err
+	}); err != nil {
 		t.Errorf("started in dollars again: %v", err)
 	}
+	refused("USD", "", `"Tea"`, "add JPY to OTHER_CURRENCIES")
 }

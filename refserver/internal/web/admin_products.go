@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ type productForm struct {
 	StockWas           string
 	FinalSale, Shipped bool
 	Currency           money.Currency
+	Currencies         []money.Currency // to choose from, where there is a choice
 	Problem            string
 }
 
@@ -52,7 +54,9 @@ type productForm struct {
 func (productForm) Key() string { return newKey() }
 
 func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
-	body := productsBody{New: productForm{Currency: s.Currency, Shipped: true, Discount: "0", Weight: "0"}}
+	body := productsBody{New: productForm{
+		Currency: s.Currency, Currencies: s.choices(), Shipped: true, Discount: "0", Weight: "0",
+	}}
 	filter, notes, err := catalogOf(r)
 	if err != nil {
 		return err
@@ -70,6 +74,14 @@ func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.pageStatus(w, r, listStatus(notes), "admin_products", "Products", body, notes...)
+}
+
+// choices are the currencies that a new product may be priced in; nil where there is one alone.
+func (s *server) choices() []money.Currency {
+	if len(s.Currencies) < 2 {
+		return nil
+	}
+	return s.Currencies
 }
 
 func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {
@@ -146,10 +158,15 @@ func (s *server) productRefused(w http.ResponseWriter, r *http.Request, id int64
 	refused(r, p, nil)
 	f := r.PostForm
 	text := func(field string) string { return strings.TrimSpace(f.Get(field)) }
-	return s.pageStatus(w, r, p.Status, "admin_product", "Product", productForm{
+	form := productForm{
 		ID: id, Name: text("name"), Category: text("category"), Price: f.Get("price"), Stock: f.Get("stock"),
 		StockWas: f.Get("stock_was"), Discount: f.Get("discount_percent"), Weight: f.Get("shipping_weight"),
 		Origin: text("country_of_origin"), FinalSale: f.Get("final_sale") != "",
-		Shipped: f.Get("requires_shipping") != "", Currency: s.Currency, Problem: p.PageMessage(),
-	})
+		Shipped: f.Get("requires_shipping") != "", Problem: p.PageMessage(),
+		Currency: cmp.Or(money.Currency(text("currency")), s.Currency),
+	}
+	if id == 0 {
+		form.Currencies = s.choices()
+	}
+	return s.pageStatus(w, r, p.Status, "admin_product", "Product", form)
 }

@@ -96,6 +96,7 @@ type Deps struct {
 	ClientAddress func(*http.Request) string
 
 	Currency      money.Currency
+	Currencies    []money.Currency // that products may be priced in, Currency among them
 	Zone          *time.Location
 	PageSize      int  // of the order history
 	LowStock      int  // units at or below which staff get a warning
