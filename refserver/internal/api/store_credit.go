@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 )
@@ -18,8 +19,14 @@ type creditLineJSON struct {
 	OrderID  *string   `json:"sale_id"` // the order it paid, or that gave it back
 }
 
-// storeCredit answers with the caller's store credit in the shop's currency and
-// the entries of all currencies, newest first.
+// creditBalanceJSON is a customer's store credit in one currency.
+type creditBalanceJSON struct {
+	Balance  any    `json:"balance"`
+	Currency string `json:"currency"`
+}
+
+// storeCredit answers with the caller's store credit in the shop's currency, in
+// each currency, and the entries of all, newest first.
 func (a *API) storeCredit(r *http.Request) (int, any, error) {
 	var p endpoint.Paging
 	if err := input.Query(r.URL.Query(), &p); err != nil {
@@ -32,6 +39,9 @@ func (a *API) storeCredit(r *http.Request) (int, any, error) {
 	own := page.Balances[0]
 	return http.StatusOK, map[string]any{
 		"balance": amount(own.Minor(), own.Currency()), "currency": own.Currency(), "total": page.Total,
+		"balances": all(page.Balances, func(m money.Money) creditBalanceJSON {
+			return creditBalanceJSON{amount(m.Minor(), m.Currency()), string(m.Currency())}
+		}),
 		"entries": all(page.Lines, func(l endpoint.CreditLine) creditLineJSON {
 			c := l.Amount.Currency()
 			return creditLineJSON{

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -140,6 +141,9 @@ func TestACaseInAnotherCurrencyIsRefundedInIt(t *testing.T) {
 		ada := b.signInAs("ada", "correct horse")
 		ada.get("/returns").want(t, 200, "¥4,000", "$", " and ")
 		ada.get("/store-credit").want(t, 200, "¥4,000", "$")
+		dollars := money.New(b.credit(who), "USD").Decimal()
+		ada.get("/api/store-credit").want(t, 200, `"balance":`+dollars+`,"balances":[{"balance":`+dollars+
+			`,"currency":"USD"},{"balance":4000,"currency":"JPY"}],"currency":"USD"`)
 	})
 }
 
