@@ -102,8 +102,9 @@ func (d *Desk) open(ctx context.Context, tx bun.IDB, r refunds.Request, amount m
 // over returns why the refund needs a second person, "" where it does not and
 // is counted as refunded by who asks.
 func (d *Desk) over(ctx context.Context, tx bun.IDB, r asking) (string, error) {
-	if why := d.Amount.exceeded(r.amount, 0); why != "" {
-		return "it is above " + why, nil
+	above := func(limit money.Money) string { return fmt.Sprintf("it is above the limit of %s for a refund", limit) }
+	if why := d.Amount.why(r.amount, 0, above); why != "" {
+		return why, nil
 	}
 	if len(d.PerDay) == 0 {
 		return "", nil
@@ -124,27 +125,35 @@ func (d *Desk) over(ctx context.Context, tx bun.IDB, r asking) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if why := d.PerDay.exceeded(r.amount, spent); why != "" {
-		return fmt.Sprintf("with %s that %s refunded today it is above %s", money.New(spent, r.amount.Currency()),
-			r.By.Name, why), nil
+	above = func(limit money.Money) string {
+		const day = "it is above the limit of %s for what one person refunds in a day"
+		if spent == 0 {
+			return fmt.Sprintf(day, limit)
+		}
+		already := money.New(spent, limit.Currency())
+		return fmt.Sprintf("with the %s that %s refunded today, "+day, already, r.By.Name, limit)
+	}
+	if why := d.PerDay.why(r.amount, spent, above); why != "" {
+		return why, nil
 	}
 	_, err = tx.NewInsert().Model(&counted).On("CONFLICT (asker_id, day, return_id) DO UPDATE").
 		Set("amount_minor = EXCLUDED.amount_minor").Returning("NULL").Exec(ctx)
 	return "", err
 }
 
-// exceeded returns the limit that an amount beside what was spent is above, "" where it is not.
-func (l Limits) exceeded(amount money.Money, spent int64) string {
+// why returns why an amount beside what was spent needs approval, "" where it does not; above says
+// it of one that is above the limit.
+func (l Limits) why(amount money.Money, spent int64, above func(limit money.Money) string) string {
 	limit, ok := l[amount.Currency()]
 	switch {
 	case len(l) == 0, ok && spent <= limit-amount.Minor():
 		return ""
 	case ok:
-		return money.New(limit, amount.Currency()).String()
+		return above(money.New(limit, amount.Currency()))
 	case amount.Minor() == 0:
 		return ""
 	}
-	return "what is refunded alone: no limit is set for " + string(amount.Currency())
+	return fmt.Sprintf("no limit is set for %s, so every refund in %[1]s needs approval", amount.Currency())
 }
 
 // record puts what happened to an approval into the audit.

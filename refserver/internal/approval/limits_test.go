@@ -32,27 +32,35 @@ func TestALimitIsOfItsCurrency(t *testing.T) {
 			amount, perDay approval.Limits
 			currency       money.Currency
 			minor          int64
-			waits          bool
+			waits          string // why; empty: it does not
 		}{
-			{approval.Limits{"USD": 10000}, nil, "USD", 10000, false},
-			{approval.Limits{"USD": 10000}, nil, "USD", 10001, true},
-			{approval.Limits{"USD": 10000}, nil, "JPY", 1, true},
-			{approval.Limits{"USD": 10000}, nil, "JPY", 0, false},
-			{approval.Limits{"USD": 10000, "JPY": 20000}, nil, "JPY", 20000, false},
-			{approval.Limits{"USD": 10000, "JPY": 20000}, nil, "JPY", 20001, true},
-			{nil, approval.Limits{"USD": 500, "JPY": 800}, "USD", 500, false},
-			{nil, approval.Limits{"USD": 500, "JPY": 800}, "USD", 1, true},
-			{nil, approval.Limits{"USD": 500, "JPY": 800}, "JPY", 700, false},
-			{nil, approval.Limits{"USD": 500, "JPY": 800}, "JPY", 101, true},
-			{nil, approval.Limits{"USD": 500, "JPY": 800}, "KWD", 1, true},
+			{approval.Limits{"USD": 10000}, nil, "USD", 10000, ""},
+			{approval.Limits{"USD": 10000}, nil, "USD", 10001, "it is above the limit of 100.00 USD for a refund"},
+			{approval.Limits{"USD": 10000}, nil, "JPY", 1,
+				"no limit is set for JPY, so every refund in JPY needs approval"},
+			{approval.Limits{"USD": 10000}, nil, "JPY", 0, ""},
+			{approval.Limits{"USD": 10000, "JPY": 20000}, nil, "JPY", 20000, ""},
+			{approval.Limits{"USD": 10000, "JPY": 20000}, nil, "JPY", 20001,
+				"it is above the limit of 20000 JPY for a refund"},
+			{nil, approval.Limits{"USD": 500, "JPY": 800}, "USD", 501,
+				"it is above the limit of 5.00 USD for what one person refunds in a day"},
+			{nil, approval.Limits{"USD": 500, "JPY": 800}, "USD", 500, ""},
+			{nil, approval.Limits{"USD": 500, "JPY": 800}, "USD", 1, "with the 5.00 USD that fin1 refunded today, " +
+				"it is above the limit of 5.00 USD for what one person refunds in a day"},
+			{nil, approval.Limits{"USD": 500, "JPY": 800}, "JPY", 700, ""},
+			{nil, approval.Limits{"USD": 500, "JPY": 800}, "JPY", 101, "with the 700 JPY that fin1 refunded today, " +
+				"it is above the limit of 800 JPY for what one person refunds in a day"},
+			{nil, approval.Limits{"USD": 500, "JPY": 800}, "KWD", 1,
+				"no limit is set for KWD, so every refund in KWD needs approval"},
 		} {
 			desk.Amount, desk.PerDay, pay.quote = step.amount, step.perDay, money.New(step.minor, step.currency)
 			_, err := desk.Refund(ctx, refunds.Request{
 				ClientReference: "case " + string(rune('a'+i)), OrderID: "order", Currency: step.currency,
 				Method: payment.Cash, By: event.Actor{Kind: event.ActorStaff, ID: "fin1", Name: "fin1"},
 			})
-			if _, waits := approval.Waits(err); waits != step.waits || !waits && !errors.Is(err, errBroken) {
-				t.Errorf("step %d, %s: waits %t, want %t; %v", i, pay.quote, waits, step.waits, err)
+			a, waits := approval.Waits(err)
+			if a.Reason != step.waits || waits != (step.waits != "") || !waits && !errors.Is(err, errBroken) {
+				t.Errorf("step %d, %s: waits because %q, want %q; %v", i, pay.quote, a.Reason, step.waits, err)
 			}
 		}
 	})
