@@ -37,6 +37,17 @@ func CarriedPayment(reference string) (paymentID string, ok bool) {
 	return id[strings.Index(id, ":")+1:], true
 }
 
+// RestsOf returns those of the refunds that pay rests of a payment.
+func RestsOf(all []Refund, paymentID string) []Refund {
+	var out []Refund
+	for _, r := range all {
+		if id, ok := CarriedPayment(r.ClientReference); ok && id == paymentID {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // carriedPage is how many rests are read at a time.
 const carriedPage = 100
 
@@ -196,25 +207,19 @@ type seenRest struct {
 
 // restOf returns of which order and customer the rest of a payment is.
 func (s *Service) restOf(ctx context.Context, orderID, paymentID string) (seenRest, error) {
-	rest, turn := seenRest{CarriedRest: CarriedRest{OrderID: orderID, PaymentID: paymentID}}, 1
-	for page := 1; ; page++ {
-		all, _, err := s.store.List(ctx, Query{OrderID: orderID, Page: page, PageSize: MaxPageSize})
-		if err != nil {
-			return rest, err
-		}
-		for _, r := range all {
-			if r.PaymentID == paymentID {
-				rest.CustomerID, rest.Currency = r.Customer, r.Quote.Currency
-			}
-			if id, ok := CarriedPayment(r.ClientReference); ok && id == paymentID {
-				turn++
-			}
-		}
-		if len(all) < MaxPageSize {
-			rest.reference = restReference(strconv.Itoa(turn), paymentID)
-			return rest, nil
+	rest := seenRest{CarriedRest: CarriedRest{OrderID: orderID, PaymentID: paymentID}}
+	all, err := s.ByOrder(ctx, orderID)
+	if err != nil {
+		return rest, err
+	}
+	for _, r := range all {
+		if r.PaymentID == paymentID {
+			rest.CustomerID, rest.Currency = r.Customer, r.Quote.Currency
 		}
 	}
+	paid := len(RestsOf(all, paymentID))
+	rest.reference = restReference(strconv.Itoa(paid+1), paymentID)
+	return rest, nil
 }
 
 // openRest opens the refund of a rest, or returns the one that another process has opened

@@ -75,6 +75,33 @@ func ExampleService_PayRest() {
 	// NOTHING_TO_REFUND
 }
 
+// RestsOf finds what PayRest paid among the refunds of the order.
+func ExampleRestsOf() {
+	payer := paidLess()
+	must(payer.PayRest(exampleCtx, refunds.RestParams{OrderID: "order-1", PaymentID: "payment-1", By: staff}))
+	all := must(payer.ByOrder(exampleCtx, "order-1"))
+	for _, r := range refunds.RestsOf(all, "payment-1") {
+		fmt.Println("one of", len(all), "refunds pays a rest of", r.Amount())
+	}
+	// Output:
+	// paid 1000
+	// one of 2 refunds pays a rest of 2000
+}
+
+// ByOrder returns the newest refund first.
+func ExampleService_ByOrder() {
+	payer := newExamplePayer()
+	must(payer.Refund(exampleCtx, lampRefund("return-1", 1)))
+	payer.now = payer.now.Add(time.Minute)
+	must(payer.Refund(exampleCtx, lampRefund("return-2", 2)))
+	for _, r := range must(payer.ByOrder(exampleCtx, "order-1")) {
+		fmt.Println(r.ClientReference, r.Amount())
+	}
+	// Output:
+	// return-2 6000
+	// return-1 3000
+}
+
 // PayCarried pays it by itself, once nothing more of the order can be refunded.
 func ExampleService_PayCarried() {
 	payer := paidLess()

@@ -211,11 +211,9 @@ func (f *follower) owedAgain(ctx context.Context, p PaymentRef, s seen) error {
 	if s.State != OutsideReturned {
 		return nil
 	}
-	all, _, err := f.s.store.List(ctx, Query{
-		OrderID: p.OrderID, Status: []Status{StatusSucceeded, StatusReversed}, PageSize: MaxPageSize,
-	})
+	all, err := f.s.ByOrder(ctx, p.OrderID)
 	if err != nil {
-		return fmt.Errorf("refunds: refunds of order %s: %w", p.OrderID, err)
+		return err
 	}
 	var errs []error
 	for _, r := range all {
@@ -223,7 +221,7 @@ func (f *follower) owedAgain(ctx context.Context, p PaymentRef, s seen) error {
 		case r.PaymentID != p.PaymentID || !r.paidByOthers():
 		case r.Status == StatusReversed:
 			errs = append(errs, f.s.replace(ctx, r, f.by))
-		default:
+		case r.Status == StatusSucceeded:
 			_, err := f.s.reverse(ctx, r.ID, f.by, ReverseParams{Reason: "what others had refunded came back"},
 				func(*Attempt) error { return nil })
 			errs = append(errs, err)

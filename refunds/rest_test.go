@@ -287,3 +287,26 @@ func TestARestIsPaidOnceUnderAKey(t *testing.T) {
 		s.check()
 	})
 }
+
+// paged is a store whose order has so many refunds.
+type paged struct {
+	refunds.Store
+	all []refunds.Refund
+}
+
+func (p paged) List(_ context.Context, q refunds.Query) ([]refunds.Refund, int, error) {
+	from := min((q.Page-1)*q.PageSize, len(p.all))
+	return p.all[from:min(from+q.PageSize, len(p.all))], len(p.all), nil
+}
+
+// TestTheRefundsOfAnOrderAreAllOfThem: however many pages they fill, and whether the last is full.
+func TestTheRefundsOfAnOrderAreAllOfThem(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		for _, n := range []int{0, 1, refunds.MaxPageSize, 2*refunds.MaxPageSize + 1} {
+			all, err := s.With(paged{all: make([]refunds.Refund, n)}).ByOrder(s.Context(), "order-1")
+			if err != nil || len(all) != n {
+				t.Errorf("%d of %d refunds, %v", len(all), n, err)
+			}
+		}
+	})
+}

@@ -108,6 +108,20 @@ func (s *Service) List(ctx context.Context, q Query) ([]Refund, int, error) {
 	return s.store.List(ctx, q.Normalize())
 }
 
+// ByOrder returns all refunds of an order, newest first.
+func (s *Service) ByOrder(ctx context.Context, orderID string) ([]Refund, error) {
+	var out []Refund
+	for page := 1; ; page++ {
+		list, _, err := s.store.List(ctx, Query{OrderID: orderID, Page: page, PageSize: MaxPageSize})
+		if err != nil {
+			return nil, fmt.Errorf("refunds: refunds of order %s: %w", orderID, err)
+		}
+		if out = append(out, list...); len(list) < MaxPageSize {
+			return out, nil
+		}
+	}
+}
+
 // Events returns the audit trail of a refund, oldest first.
 func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) {
 	return s.store.Events(ctx, id)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ type Refunder = returns.Refunder
 // Rests pays what refunds left. *refunds.Service is one.
 type Rests interface {
 	PayRest(ctx context.Context, p refunds.RestParams) (refunds.Refund, error)
-	List(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error)
+	ByOrder(ctx context.Context, orderID string) ([]refunds.Refund, error)
 }
 
 // Payer pays a return. *returns.Service is one.
@@ -229,39 +230,21 @@ func (d *Desk) PayRest(ctx context.Context, p refunds.RestParams, amount money.M
 	if !d.limited() {
 		return d.Rests.PayRest(ctx, p)
 	}
-	before, paid, err := d.rests(ctx, p)
-	if err != nil || paid {
-		if err != nil {
-			return refunds.Refund{}, err
-		}
+	all, err := d.Rests.ByOrder(ctx, p.OrderID)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	before := refunds.RestsOf(all, p.PaymentID)
+	ours := func(r refunds.Refund) bool { return r.ClientReference == p.Reference() }
+	if p.Key != "" && slices.ContainsFunc(before, ours) {
 		return d.Rests.PayRest(ctx, p) // nothing more is paid
 	}
 	asked := refunds.Request{ClientReference: restPrefix + p.PaymentID, OrderID: p.OrderID,
 		Method: payment.StoreCredit, By: p.By}
-	if err := d.admit(ctx, asked, fmt.Sprint(asked.ClientReference, ":", before+1), amount); err != nil {
+	if err := d.admit(ctx, asked, fmt.Sprint(asked.ClientReference, ":", len(before)+1), amount); err != nil {
 		return refunds.Refund{}, err
 	}
 	return d.Rests.PayRest(ctx, p)
-}
-
-// rests returns how many rests of the payment were paid, and whether one was under the key of p.
-func (d *Desk) rests(ctx context.Context, p refunds.RestParams) (n int, paid bool, err error) {
-	for page := 1; ; page++ {
-		q := refunds.Query{OrderID: p.OrderID, Page: page, PageSize: refunds.MaxPageSize}
-		list, _, err := d.Rests.List(ctx, q)
-		if err != nil {
-			return 0, false, err
-		}
-		for _, r := range list {
-			if id, ok := refunds.CarriedPayment(r.ClientReference); ok && id == p.PaymentID {
-				n++
-				paid = paid || p.Key != "" && r.ClientReference == p.Reference()
-			}
-		}
-		if len(list) < refunds.MaxPageSize {
-			return n, paid, nil
-		}
-	}
 }
 
 // letPass reports whether a refund was let pass before, so that asking for it again

@@ -65,15 +65,13 @@ type restView struct {
 
 // restsOf returns the rests of an order that were paid, oldest first.
 func (s *server) restsOf(ctx context.Context, orderID string) ([]restView, error) {
-	list, _, err := s.Refunds.List(ctx, refunds.Query{
-		OrderID: orderID, Status: []refunds.Status{refunds.StatusSucceeded}, PageSize: refunds.MaxPageSize,
-	})
+	list, err := s.Refunds.ByOrder(ctx, orderID)
 	if err != nil {
 		return nil, err
 	}
 	var rests []restView
 	for _, r := range slices.Backward(list) {
-		if _, ok := refunds.CarriedPayment(r.ClientReference); ok {
+		if _, ok := refunds.CarriedPayment(r.ClientReference); ok && r.Status == refunds.StatusSucceeded {
 			rests = append(rests, restView{
 				Amount: r.Amount(), Currency: r.Quote.Currency, At: r.Attempt().SettledAt,
 				Reference: r.Attempt().ProviderID,

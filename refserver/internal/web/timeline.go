@@ -86,24 +86,10 @@ func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, err
 
 // caseRefunds returns all refunds of a case, oldest first.
 func (s *server) caseRefunds(ctx context.Context, c returns.Return) ([]refunds.Refund, error) {
-	var out []refunds.Refund
-	for page := 1; ; page++ {
-		list, total, err := s.Refunds.List(ctx, refunds.Query{
-			OrderID: c.OrderID, Page: page, PageSize: refunds.MaxPageSize,
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range list {
-			if r.ClientReference == c.ID {
-				out = append(out, r)
-			}
-		}
-		if page*refunds.MaxPageSize >= total {
-			slices.Reverse(out)
-			return out, nil
-		}
-	}
+	all, err := s.Refunds.ByOrder(ctx, c.OrderID)
+	out := slices.DeleteFunc(all, func(r refunds.Refund) bool { return r.ClientReference != c.ID })
+	slices.Reverse(out)
+	return out, err
 }
 
 // who did it. Customers see that it was staff, not which of them.
