@@ -72,7 +72,15 @@ func (o *openConns) handler(next http.Handler) http.Handler {
 				// A copy: the server goes by the body of its own request where one is too large to be
 				// read to its end, and the client would see a reset in place of the 413.
 				r = r.WithContext(r.Context())
-				r.Body = &arrivingBody{ReadCloser: r.Body, arrived: func() { o.set(c, false) }}
+				body := &arrivingBody{
+					ReadCloser: r.Body, length: r.ContentLength, asked: r.Header.Get("Expect") != "",
+					arrived: func() { o.set(c, false) },
+				}
+				answer := &answerWriter{ResponseWriter: w, body: body}
+				r.Body = body
+				next.ServeHTTP(answer, r)
+				answer.begin()
+				return
 			}
 		}
 		next.ServeHTTP(w, r)
@@ -83,15 +91,23 @@ func (o *openConns) handler(next http.Handler) http.Handler {
 type arrivingBody struct {
 	io.ReadCloser
 
+	length  int64 // -1 for one that does not say it
+	asked   bool  // its sender waits until it is to be sent
 	arrived func()
+
+	read int64
+	err  error // that ended it
 }
 
 // Read implements io.Reader.
 func (b *arrivingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF && b.arrived != nil {
+	b.read += int64(n)
+	if err == io.EOF && b.err == nil {
 		b.arrived()
-		b.arrived = nil
+	}
+	if err != nil {
+		b.err = err
 	}
 	return n, err
 }
