@@ -10,7 +10,8 @@
 //
 // Until is in the clock of the process that took the lease. So that a clock which
 // is set back locks nobody out for long, a lease that ends later than one taken
-// now would, by more than [ClockSlack], counts as free.
+// now would, by more than [ClockSlack], counts as free; [WhereDue] does the same for
+// when rows are due.
 package lease
 
 import (
@@ -179,4 +180,39 @@ func WhereFree(q *bun.SelectQuery, alias string, now time.Time, lasts time.Durat
 	until := bun.Ident(alias + ".lease_until")
 	return q.Where("(? IS NULL OR ? <= ? OR ? > ?)",
 		until, until, sqldb.At(now), until, sqldb.At(now.Add(lasts+ClockSlack)))
+}
+
+// WhereDue limits a query of many rows, whose table has next_at and attempts, to those that are due
+// at now; alias is that of their table. A row waits for its next_at where that is no further ahead
+// than longest, the longest wait between two attempts, and, before the first attempt, than
+// [ClockSlack]: one that is was written by a clock that has been set back since.
+//
+// It looks at all that waits: where that may be much, use [PullForward] once in a while.
+func WhereDue(q *bun.SelectQuery, alias string, now time.Time, longest time.Duration) *bun.SelectQuery {
+	next := bun.Ident(alias + ".next_at")
+	waits, args := waiting(alias, now, longest)
+	return q.Where("(? <= ? OR NOT ("+waits+"))", append([]any{next, sqldb.At(now)}, args...)...)
+}
+
+// waiting is the condition of a row that is ahead of now and waits for its time.
+func waiting(alias string, now time.Time, longest time.Duration) (query string, args []any) {
+	next, attempts := bun.Ident(alias+".next_at"), bun.Ident(alias+".attempts")
+	return "? <= ? AND (? > 0 OR ? <= ?)", []any{
+		next, sqldb.At(now.Add(longest + ClockSlack)), attempts, next, sqldb.At(now.Add(ClockSlack)),
+	}
+}
+
+// PullForward sets next_at to now in those rows that which limits an update to and that are ahead of
+// now and due all the same, as WhereDue has it.
+func PullForward[R any](
+	ctx context.Context, tx bun.IDB, alias string, now time.Time, longest time.Duration,
+	which func(*bun.UpdateQuery) *bun.UpdateQuery,
+) error {
+	waits, args := waiting(alias, now, longest)
+	q := tx.NewUpdate().Model((*R)(nil)).Set("next_at = ?", sqldb.At(now)).
+		Where("? > ?", bun.Ident(alias+".next_at"), sqldb.At(now)).Where("NOT ("+waits+")", args...)
+	if _, err := which(q).Exec(ctx); err != nil {
+		return fmt.Errorf("lease: pull forward what is due: %w", err)
+	}
+	return nil
 }

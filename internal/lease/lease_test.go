@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/lease"
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
@@ -29,12 +30,17 @@ type jobs struct {
 	db *sqlstore.DB
 }
 
+// timeOf is the type of a column with an instant.
+func timeOf(db *sqlstore.DB) string {
+	if db.Reader() != db.Writer() {
+		return "INTEGER"
+	}
+	return "TIMESTAMPTZ"
+}
+
 func newJobs(t *testing.T, db *sqlstore.DB) jobs {
 	t.Helper()
-	kind := "TIMESTAMPTZ"
-	if db.Reader() != db.Writer() {
-		kind = "INTEGER"
-	}
+	kind := timeOf(db)
 	_, err := db.Writer().ExecContext(t.Context(), `CREATE TABLE jobs (name TEXT PRIMARY KEY, done BOOLEAN NOT NULL,
 		lease_until `+kind+` NOT NULL, lease_token TEXT NOT NULL)`)
 	if err != nil {
@@ -152,6 +158,61 @@ func TestFreeRowsAreFound(t *testing.T) {
 			q := lease.WhereFree(db.Reader().NewSelect().Model(&found), "j", at, lasts)
 			if err := q.Scan(t.Context()); err != nil || len(found) != want {
 				t.Errorf("at %v %d are free, %v, want %d", at.Sub(now), len(found), err, want)
+			}
+		}
+	})
+}
+
+// TestAClockThatWasSetBackLeavesNothingWaiting for longer than any wait between two attempts, and
+// what nobody has attempted yet not at all.
+func TestAClockThatWasSetBackLeavesNothingWaiting(t *testing.T) {
+	const longest = 2 * time.Hour
+	type work struct {
+		bun.BaseModel `bun:"table:work,alias:w"`
+
+		NextAt   sqldb.Time `bun:",pk"`
+		Attempts int
+	}
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		_, err := db.Writer().ExecContext(t.Context(),
+			"CREATE TABLE work (next_at "+timeOf(db)+" PRIMARY KEY, attempts INTEGER NOT NULL)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		for _, tt := range []struct {
+			ahead    time.Duration
+			attempts int
+			want     bool
+		}{
+			{-time.Second, 0, true}, {0, 3, true}, // as ever
+			{time.Second, 0, false}, {lease.ClockSlack, 0, false}, // what clocks may differ
+			{lease.ClockSlack + time.Second, 0, true}, {time.Hour, 0, true}, {1000 * time.Hour, 0, true},
+			{time.Second, 1, false}, {time.Hour, 1, false}, {longest, 9, false}, // a wait
+			{longest + lease.ClockSlack + time.Second, 1, true}, {1000 * time.Hour, 9, true},
+		} {
+			if _, err := db.Writer().NewDelete().Model((*work)(nil)).Where("1 = 1").Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			row := work{NextAt: sqldb.At(now.Add(tt.ahead)), Attempts: tt.attempts}
+			if _, err := db.Writer().NewInsert().Model(&row).Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			q := lease.WhereDue(db.Reader().NewSelect().Model((*work)(nil)), "w", now, longest)
+			if due, err := q.Exists(t.Context()); err != nil || due != tt.want {
+				t.Errorf("%v ahead after %d attempts: due is %t, %v, want %t", tt.ahead, tt.attempts, due, err, tt.want)
+			}
+			err := lease.PullForward[work](t.Context(), db.Writer(), "w", now, longest,
+				func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Where("w.attempts < 9") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := row.NextAt
+			if tt.want && tt.attempts < 9 && tt.ahead > 0 {
+				want = sqldb.At(now)
+			}
+			if err := db.Reader().NewSelect().Model(&row).Scan(t.Context()); err != nil || row.NextAt != want {
+				t.Errorf("%v ahead after %d attempts: pulled forward to %v, %v", tt.ahead, tt.attempts, row.NextAt, err)
 			}
 		}
 	})

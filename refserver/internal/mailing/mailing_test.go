@@ -135,6 +135,30 @@ func TestAResetOutlivesADayWithoutAMailServer(t *testing.T) {
 	})
 }
 
+// TestAMailIsNotHeldByAClockThatWasSetBack: mails, those for new passwords among them, waited for as
+// long as it was set back.
+func TestAMailIsNotHeldByAClockThatWasSetBack(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		p.add("a", mailing.Reset)
+		p.now = p.now.Add(-time.Hour)
+		if sent := p.work(); len(sent) != 1 {
+			t.Errorf("an hour back, %d mails are sent", len(sent))
+		}
+		p.now = p.now.Add(365 * 24 * time.Hour)
+		p.away = true
+		p.add("b", mailing.News)
+		p.work()
+		p.away = false
+		if sent := p.work(); len(sent) != 1 {
+			t.Errorf("%d mails are sent before the wait is over", len(sent))
+		}
+		p.now = p.now.Add(-365 * 24 * time.Hour)
+		if sent := p.work(); len(sent) != 2 {
+			t.Errorf("a year back, %d mails are sent", len(sent))
+		}
+	})
+}
+
 // TestAMailThatCanNotBeSentForTwoDaysIsADeadLetter: staff see it with its error, and may send
 // it again.
 func TestAMailThatCanNotBeSentForTwoDaysIsADeadLetter(t *testing.T) {

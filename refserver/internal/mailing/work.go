@@ -53,7 +53,7 @@ func (q *Queue) Work(ctx context.Context, limit int) (n int, err error) {
 func (q *Queue) claim(ctx context.Context, limit int) (rows []mailRow, err error) {
 	now := q.cfg.Now()
 	due := func(sel *bun.SelectQuery) *bun.SelectQuery {
-		return sel.Where("m.sent_at IS NULL").Where("m.dead_at IS NULL").Where("m.next_at <= ?", sqldb.At(now)).
+		return lease.WhereDue(sel.Where("m.sent_at IS NULL").Where("m.dead_at IS NULL"), "m", now, GiveUpAfter).
 			Order("m.next_at", "m.id").Limit(int64(limit))
 	}
 	// A look without a lock first: mostly there is nothing.

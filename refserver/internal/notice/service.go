@@ -93,7 +93,8 @@ func New(c Config) (*Service, error) {
 	}
 	defaults.ClockAndLog(&c.Now, &c.Log)
 	return &Service{
-		cfg: c, hub: newHub(c.DB, c.Now), retry: resilience.Backoff{Initial: 2 * time.Second, Max: 10 * time.Minute},
+		cfg: c, hub: newHub(c.DB, c.Now),
+		retry: resilience.Backoff{Initial: 2 * time.Second, Max: longestRetry * 2 / 3},
 	}, nil
 }
 

@@ -21,6 +21,9 @@ const (
 	leaseFor   = 30 * time.Second
 	maxText    = 1000 // characters of a notice
 	insertRows = 100
+
+	// longestRetry is the longest wait between two attempts, with what spreads it.
+	longestRetry = 15 * time.Minute
 )
 
 // eventRow is an event that notices are to be made of.
@@ -147,7 +150,7 @@ func (s *Service) Work(ctx context.Context, limit int) (int, error) {
 func (s *Service) claim(ctx context.Context, limit int) (rows []eventRow, err error) {
 	now := s.cfg.Now()
 	due := func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("e.next_at <= ?", sqldb.At(now)).Order("e.at", "e.aggregate_id", "e.seq").Limit(int64(limit))
+		return lease.WhereDue(q, "e", now, longestRetry).Order("e.at", "e.aggregate_id", "e.seq").Limit(int64(limit))
 	}
 	// A look without a lock first: mostly there is nothing.
 	look := due(s.cfg.DB.Read().NewSelect().Model((*eventRow)(nil)))

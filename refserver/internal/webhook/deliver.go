@@ -29,8 +29,16 @@ func (s *Service) Run(ctx context.Context) {
 	defer calls.Wait()
 	tick := time.NewTicker(s.cfg.Poll)
 	defer tick.Stop()
-	for {
-		if err := s.round(ctx, &calls); err != nil && ctx.Err() == nil {
+	pull := time.NewTicker(pullEvery)
+	defer pull.Stop()
+	for pulling := true; ; {
+		var err error
+		if pulling {
+			err = s.pullForward(ctx)
+			pulling = false
+		}
+		err = errors.Join(err, s.round(ctx, &calls))
+		if err != nil && ctx.Err() == nil {
 			s.cfg.Log.ErrorContext(ctx, "webhooks are not sent, will try again", "error", err)
 		}
 		select {
@@ -38,8 +46,23 @@ func (s *Service) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-s.wake:
+		case <-pull.C:
+			pulling = true
 		}
 	}
+}
+
+// pullEvery is how often deliveries are looked for that a clock which was set back has left for later.
+const pullEvery = time.Minute
+
+// pullForward has such deliveries sent now.
+func (s *Service) pullForward(ctx context.Context) error {
+	return s.cfg.DB.Tx(ctx, "webhook: pull forward", func(ctx context.Context, tx bun.IDB) error {
+		return lease.PullForward[deliveryRow](ctx, tx, "d", s.cfg.Now(), GiveUpAfter,
+			func(q *bun.UpdateQuery) *bun.UpdateQuery {
+				return q.Where("d.delivered_at IS NULL").Where("d.dead_at IS NULL")
+			})
+	})
 }
 
 // round starts a call for each delivery that is due and has a place.

@@ -73,6 +73,21 @@ func TestBothSecretsSignForADay(t *testing.T) {
 // TestAReceiverThatFailsAndRestartsEndsWithTheLedgersList: 30 % of its answers are failures
 // and connections that break, and it is away for a time; three processes send, and two of them
 // are stopped and started in between.
+// TestADeliveryIsNotHeldByAClockThatWasSetBack: it waited for as long as that was set back.
+func TestADeliveryIsNotHeldByAClockThatWasSetBack(t *testing.T) {
+	each(t, func(t *testing.T, s *shop) {
+		r := receive(t, nil)
+		e, _ := s.add(r.URL)
+		s.pass(time.Hour)
+		if _, err := s.hooks.Ping(t.Context(), e.ID); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(-time.Hour)
+		s.run(s.hooks.Run)
+		testreq.Until(t, "the delivery", func() bool { return len(r.called()) == 1 })
+	})
+}
+
 func TestAReceiverThatFailsAndRestartsEndsWithTheLedgersList(t *testing.T) {
 	each(t, func(t *testing.T, s *shop) {
 		var mu sync.Mutex
