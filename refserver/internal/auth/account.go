@@ -190,15 +190,20 @@ func currentSession(ctx context.Context) string {
 	return hash
 }
 
-// stepUp is how long a password counts as just entered.
-const stepUp = 15 * time.Minute
+const (
+	// stepUp is how long a password counts as just entered.
+	stepUp = 15 * time.Minute
+	// clockSlack is how far clocks may differ. What was entered later than that from now was entered
+	// before a clock was set back, and does not count for longer because of it.
+	clockSlack = time.Minute
+)
 
 // Confirmed reports whether the user of ctx entered the password, to sign in or
 // to confirm, within the last 15 minutes.
 func (s *Service) Confirmed(ctx context.Context) bool {
 	at, err := strconv.ParseInt(s.sessions.GetString(ctx, confirmedKey), 10, 64)
 	age := s.now().Sub(time.Unix(at, 0))
-	return err == nil && age >= -time.Minute && age <= stepUp
+	return err == nil && age >= -clockSlack && age <= stepUp
 }
 
 // Confirm notes that the user of ctx entered the password now, if it is theirs.

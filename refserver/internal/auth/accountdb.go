@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
@@ -214,8 +215,8 @@ func (d *DB) ClaimResetRequest(ctx context.Context, now, next time.Time) (ResetR
 	var row resetRequestRow
 	err := d.tx(ctx, "claim password reset", func(ctx context.Context, tx bun.IDB) error {
 		row = resetRequestRow{}
-		q := tx.NewSelect().Model(&row).Where("q.done_at IS NULL").Where("q.next_at <= ?", sqldb.At(now)).
-			Order("q.next_at").Limit(1)
+		q := tx.NewSelect().Model(&row).Where("q.done_at IS NULL").Order("q.next_at").Limit(1)
+		q = lease.WhereDue(q, "q", now, next.Sub(now))
 		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil {
 			return err
 		}

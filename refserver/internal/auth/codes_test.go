@@ -200,3 +200,55 @@ func TestTheCodesOfADayBeginAnew(t *testing.T) {
 		}
 	})
 }
+
+// TestAClockThatWasSetBackMakesNoCodeGoodAgain, nor does it give who has entered a password more time
+// for the code; and a mail for a new password does not wait for the clock.
+func TestAClockThatWasSetBackMakesNoCodeGoodAgain(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		f := newFactored(t, db)
+		used := f.code(t)
+		then := f.now
+		if err := f.enter(t, f.replica(t), "correct horse", used); err != nil {
+			t.Fatal(err)
+		}
+		at := f.replica(t)
+		at.now = then.Add(time.Hour)
+		later, err := totp.GenerateCode(f.key, at.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.enter(t, at, "correct horse", later); err != nil {
+			t.Fatal(err)
+		}
+		at.now = then
+		if err := f.enter(t, at, "correct horse", used); auth.CodeOf(err) != auth.CodeInvalid {
+			t.Errorf("a used code after the clock was set back: %v", err)
+		}
+
+		at.now = then.Add(2 * time.Hour)
+		cookie := at.request(t, nil, func(ctx context.Context) {
+			_, err := at.SignIn(ctx, "ada", "correct horse", "192.0.2.1")
+			if auth.CodeOf(err) != auth.CodeSecondFactor {
+				t.Errorf("the password: %v", err)
+			}
+		})
+		for back, want := range map[time.Duration]bool{0: true, time.Minute: true, time.Hour: false} {
+			at.now = then.Add(2*time.Hour - back)
+			at.request(t, cookie, func(ctx context.Context) {
+				if got := at.AwaitsCode(ctx); got != want {
+					t.Errorf("the clock set back by %v, a code is awaited: %t", back, got)
+				}
+			})
+		}
+
+		f.now = then.Add(2 * time.Hour)
+		if err := f.RequestReset(t.Context(), "ada@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		f.now = then.Add(time.Hour)
+		if n := len(f.mailed(t)); n != 1 {
+			t.Errorf("an hour back, %d mails for a new password", n)
+		}
+	})
+}

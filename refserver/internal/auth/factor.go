@@ -133,7 +133,8 @@ func (s *Service) beginCode(ctx context.Context, u User) error {
 // entered the right password and has a code to enter.
 func (s *Service) AwaitsCode(ctx context.Context) bool {
 	at, err := strconv.ParseInt(s.sessions.GetString(ctx, pendingAtKey), 10, 64)
-	return err == nil && s.sessions.GetString(ctx, pendingKey) != "" && s.now().Sub(time.Unix(at, 0)) <= pendingFor
+	age := s.now().Sub(time.Unix(at, 0))
+	return err == nil && s.sessions.GetString(ctx, pendingKey) != "" && age >= -clockSlack && age <= pendingFor
 }
 
 // SignInCode ends a sign-in that SignIn answered with CodeSecondFactor: the code
