@@ -18,6 +18,12 @@ import (
 // MaxLease is the longest a delivery stays leased without a renewal.
 const MaxLease = 10 * time.Second
 
+// MaxWait is longer than any wait between two attempts, whatever spreads it.
+const MaxWait = 48 * time.Hour
+
+// clockSlack is how far the clocks of processes on one log may differ.
+const clockSlack = 5 * time.Second
+
 // Config sets up a Dispatcher. Every zero value means the default named.
 type Config struct {
 	// Now is the clock for leases and retries. Default time.Now.
@@ -47,8 +53,8 @@ type Config struct {
 	MaxAttempts int
 
 	// Retry is how long a failed delivery waits before the next attempt.
-	// Initial is 1 s and Max 30 minutes by default; at Max a stuck delivery is
-	// retried for ever.
+	// Initial is 1 s and Max 30 minutes by default, at most half of MaxWait; at Max a
+	// stuck delivery is retried for ever.
 	Retry resilience.Backoff
 
 	// Log gets a line for each failed attempt. Default: none.
@@ -85,6 +91,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if err := c.Retry.Validate(); err != nil {
 		return c, fmt.Errorf("outbox: Config.Retry: %w", err)
+	}
+	if c.Retry.Max > MaxWait/2 {
+		return c, fmt.Errorf("outbox: Config.Retry: Max is %v, allowed is up to %v", c.Retry.Max, MaxWait/2)
 	}
 	return c, nil
 }

@@ -43,6 +43,10 @@ type Log interface {
 	// Due reports whether the subscriber has a delivery that is due at now and
 	// not leased. With an aggregate named it reports whether the subscriber has
 	// any pending delivery of that one, due or not, leased or not.
+	//
+	// What was never attempted and is due after now, or due more than MaxWait after
+	// it, was written by a clock that has been set back since, where clocks differ by no
+	// more than seconds: it is due at now, here and for Claim.
 	Due(ctx context.Context, subscriber, aggregateID string, now time.Time) (bool, error)
 
 	// Claim leases deliveries of one subscriber. Of an aggregate it takes the

@@ -60,6 +60,15 @@ type row struct {
 
 func (r *row) leased(now time.Time) bool { return r.leaseUntil.After(now) }
 
+// waits reports whether the row is due later than now, by a clock that agrees with now.
+func (r *row) waits(now time.Time) bool {
+	longest := clockSlack
+	if r.attempts > 0 {
+		longest += MaxWait
+	}
+	return r.nextAt.After(now) && !r.nextAt.After(now.Add(longest))
+}
+
 var _ Log = (*Memory)(nil)
 
 // NewMemory returns an empty log of the stream.
@@ -218,7 +227,7 @@ func (m *Memory) Due(_ context.Context, subscriber, aggregateID string, now time
 		return len(q.pending[aggregateID]) > 0, nil
 	}
 	for _, rows := range q.pending {
-		if head := rows[0]; !head.leased(now) && !head.nextAt.After(now) {
+		if head := rows[0]; !head.leased(now) && !head.waits(now) {
 			return true, nil
 		}
 	}
@@ -261,7 +270,7 @@ func (m *Memory) claimable(found, pending []*row, c Claim) []*row {
 		return found
 	}
 	head := pending[0]
-	if head.leased(c.Now) || c.AggregateID == "" && head.nextAt.After(c.Now) {
+	if head.leased(c.Now) || c.AggregateID == "" && head.waits(c.Now) {
 		return found
 	}
 	for _, e := range m.aggregates[head.entry.event.AggregateID] {

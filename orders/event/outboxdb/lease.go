@@ -21,7 +21,7 @@ func (l *Log) Due(ctx context.Context, subscriber, aggregateID string, now time.
 	if aggregateID != "" {
 		q.Where("d.aggregate_id = ?", aggregateID)
 	} else {
-		q = lease.WhereFree(q.Where("d.next_at <= ?", sqldb.At(now)), "d", now, outbox.MaxLease)
+		q = lease.WhereFree(lease.WhereDue(q, "d", now, outbox.MaxWait), "d", now, outbox.MaxLease)
 	}
 	var due bool
 	if err := l.db.Read().NewRaw("SELECT EXISTS (?)", q).Scan(ctx, &due); err != nil {
@@ -87,7 +87,7 @@ func (l *Log) claimable(tx bun.IDB, c outbox.Claim) *bun.SelectQuery {
 		OrderExpr("d.next_at").Limit(int64(c.Limit))
 	q = lease.WhereFree(q, "d", c.Now, outbox.MaxLease)
 	if c.AggregateID == "" {
-		q.Where("d.next_at <= ?", sqldb.At(c.Now))
+		q = lease.WhereDue(q, "d", c.Now, outbox.MaxWait)
 	} else {
 		q.Where("d.aggregate_id = ?", c.AggregateID)
 	}

@@ -227,6 +227,53 @@ func retried(t *testing.T, b Bench) {
 	}
 }
 
+// clockSetBack: what is due by a clock that is set back by an hour, or a year, must not wait as long.
+func clockSetBack(t *testing.T, b Bench) {
+	now := time.Now()
+	at := func(ahead time.Duration) bool {
+		t.Helper()
+		due, err := b.Log.Due(t.Context(), "s", "", now.Add(-ahead))
+		if err != nil {
+			t.Fatal(err)
+		}
+		until := now.Add(-ahead).Add(outbox.MaxLease)
+		got, err := b.Log.Claim(t.Context(), outbox.Claim{
+			Subscriber: "s", Now: now.Add(-ahead), Until: until, Limit: 1,
+		})
+		if err != nil || len(got) == 1 != due {
+			t.Fatalf("due %v, claimed %+v, %v", due, got, err)
+		}
+		for _, d := range got {
+			r := outbox.Retry{At: now.Add(time.Minute), Attempts: d.Attempts, LastError: "no answer"}
+			if held, err := b.Log.Release(t.Context(), d, r); !held || err != nil {
+				t.Fatal(held, err)
+			}
+		}
+		return due
+	}
+	b.append(t, "o1", "made", 1)
+	_, err := b.Log.FanOut(t.Context(), outbox.FanOut{
+		Subscribers: []outbox.Subscriber{{Name: "s"}}, Now: now, Limit: 10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at(time.Second) {
+		t.Error("a new delivery is due a second early")
+	}
+	if !at(time.Hour) {
+		t.Error("an hour back, a new delivery waits")
+	}
+	for _, ahead := range []time.Duration{0, time.Hour, outbox.MaxWait - time.Minute} {
+		if at(ahead) {
+			t.Errorf("%v back, a delivery that has failed does not wait", ahead)
+		}
+	}
+	if !at(365 * 24 * time.Hour) {
+		t.Error("a year back, a delivery that has failed waits")
+	}
+}
+
 func panicAlone(t *testing.T, b Bench) {
 	d := b.dispatcher(t, outbox.Config{
 		Poll: 2 * time.Millisecond, MaxAttempts: 1, Retry: resilience.Backoff{Initial: time.Hour, Max: time.Hour},

@@ -46,6 +46,7 @@ func TestLog(t *testing.T, open func(t *testing.T) Bench) {
 		{"two dispatchers deliver each event once and in order", twoDispatchers},
 		{"an event waits for an earlier one that is not fanned out", waitsForFanOut},
 		{"a failing delivery is retried at growing intervals and shown", retried},
+		{"what a clock that was set back has left due is due", clockSetBack},
 		{"a panic is a failure of its event alone", panicAlone},
 		{"stopping gives the delivery back without counting an attempt", stopping},
 		{"a subscriber gets what was appended while it was down", whileDown},
