@@ -82,8 +82,8 @@ type Store interface {
 	// List returns a page of the refunds that q selects, newest first (by
 	// CreatedAt, then ID), and how many it selects.
 	List(ctx context.Context, q Query) ([]Refund, int, error)
-	// Claim leases up to limit open refunds whose work is due (Work.NextAt is
-	// set and not after now, and no lease runs at now) until now + lease, the
+	// Claim leases up to limit open refunds whose work is due (see Refund.Due) and
+	// of which no lease runs at now (see Refund.Leased) until now + lease, the
 	// earliest due first, and returns them as they are after the claim. Two
 	// claims never get the same refund.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Refund, error)

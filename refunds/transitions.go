@@ -332,6 +332,13 @@ func (r *Refund) Leased(at time.Time) bool {
 		!r.Work.LeaseUntil.After(at.Add(LeaseHorizon))
 }
 
+// Due reports whether the work is due at the instant. A refund that was last
+// changed later than that, by more than LeaseHorizon, was planned by a clock that
+// has been set back since: it is due, or it would wait as long.
+func (r *Refund) Due(at time.Time) bool {
+	return !r.Work.NextAt.IsZero() && (!r.Work.NextAt.After(at) || r.UpdatedAt.After(at.Add(LeaseHorizon)))
+}
+
 // CheckLease reports as CodeLeaseLost that the work is not, or no longer, leased
 // under the token.
 func (r *Refund) CheckLease(token string) error {

@@ -180,7 +180,8 @@ func (s *Store) Claim(
 	}
 	due := func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Model((*refundRow)(nil)).Column("r.id").
-			Where("r.next_at IS NOT NULL").Where("r.next_at <= ?", sqldb.At(now)).
+			Where("r.next_at IS NOT NULL").
+			Where("(r.next_at <= ? OR r.updated_at > ?)", sqldb.At(now), sqldb.At(now.Add(refunds.LeaseHorizon))).
 			Where("(r.lease_token = '' OR r.lease_until IS NULL OR r.lease_until <= ? OR r.lease_until > ?)",
 				sqldb.At(now), sqldb.At(now.Add(refunds.LeaseHorizon))).
 			Order("r.next_at", "r.id")

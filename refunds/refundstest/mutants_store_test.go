@@ -206,6 +206,22 @@ func claimMutants() []storeMutant {
 				return h.Store.Claim(ctx, now.Add(time.Hour), d, token, limit)
 			}
 		}},
+		{15, "it waits for a clock that was set back", func(h *hooked) {
+			h.claim = func(
+				ctx context.Context, now time.Time, d time.Duration, token string, limit int,
+			) ([]refunds.Refund, error) {
+				early := false
+				h.mu.Lock()
+				for _, r := range h.Store.refunds {
+					early = early || r.Work.NextAt.After(now) && r.Due(now)
+				}
+				h.mu.Unlock()
+				if early {
+					return nil, nil
+				}
+				return h.Store.Claim(ctx, now, d, token, limit)
+			}
+		}},
 		{15, "it claims the latest first", func(h *hooked) {
 			h.claims(func(all []refunds.Refund) []refunds.Refund { slices.Reverse(all); return all })
 		}},

@@ -73,6 +73,7 @@ var storePromises = []suite.Promise[*bench]{
 	),
 	suite.Says("15. Claim leases open refunds whose work is due, the earliest due first, up to its limit.",
 		suite.By("due refunds are claimed in order", testClaim),
+		suite.By("what a clock that was set back has left due is due", testClaimClockSetBack),
 	),
 	suite.Says("16. Two claims never get the same refund, and an update at the same time does not undo one.",
 		suite.By("a refund is claimed by one worker at a time", testClaimRace),

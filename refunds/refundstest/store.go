@@ -266,7 +266,7 @@ func (s *Store) Claim(
 	defer unlock()
 	var due []refunds.Refund
 	for _, r := range s.refunds {
-		if r.Status.Open() && !r.Work.NextAt.IsZero() && !r.Work.NextAt.After(now) && !r.Leased(now) {
+		if r.Status.Open() && r.Due(now) && !r.Leased(now) {
 			due = append(due, r.Clone())
 		}
 	}

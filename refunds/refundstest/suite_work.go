@@ -47,6 +47,22 @@ func testClaim(b *bench) {
 	b.equal("claimed when due", len(b.claim("t4", 10)), 4)
 }
 
+// A clock that is set back by an hour leaves refunds due an hour ahead.
+func testClaimClockSetBack(b *bench) {
+	r := b.opened(newPlan(1))
+	b.now = b.now.Add(time.Hour)
+	b.answer(r.ID, payment.OutcomeUnknown)
+	r = b.update(r.ID, func(r *refunds.Refund) error {
+		r.Work.NextAt = b.now.Add(time.Minute)
+		return nil
+	})
+	b.now = r.UpdatedAt.Add(-refunds.LeaseHorizon)
+	b.equal("within what clocks may differ", len(b.claim("t1", 10)), 0)
+	b.now = r.UpdatedAt.Add(-time.Hour)
+	b.equal("an hour back", len(b.claim("t2", 10)), 1)
+	b.equal("not twice", len(b.claim("t3", 10)), 0)
+}
+
 func testClaimRace(b *bench) {
 	for range 60 {
 		b.opened(newPlan(1))
