@@ -332,9 +332,17 @@ func TestWhatIsOldIsRemoved(t *testing.T) {
 				t.Errorf("%d removed, want %d, %v", n, want, err)
 			}
 		}
-		clean(23*time.Hour, 0, "count")
-		clean(2*time.Hour, 1, "count")
 		var file bytes.Buffer
+		clean(23*time.Hour, 0, "count")
+		if err := s.File(t.Context(), o.ID, &file); err != nil || file.String() != "10\n" {
+			t.Errorf("after 23 hours the file is %q, %v", file.String(), err)
+		}
+		b.now.Add(int64(time.Hour)) // nobody has removed it yet
+		if err := s.File(t.Context(), o.ID, &file); !errors.Is(err, progress.ErrNotFound) {
+			t.Errorf("after a day the file is there: %v", err)
+		}
+		file.Reset()
+		clean(time.Hour, 1, "count")
 		if err := s.File(t.Context(), o.ID, &file); !errors.Is(err, progress.ErrNotFound) {
 			t.Errorf("the file is there: %q, %v", file.String(), err)
 		}

@@ -85,6 +85,9 @@ func (s *Service) WorkDue(ctx context.Context, k Kind) (more bool, err error) {
 // FileLasts is how long a file can be fetched after its operation has finished.
 const FileLasts = 24 * time.Hour
 
+// FileUntil is until when the file of an operation that is done can be fetched, whenever CleanUp removes it.
+func (o Operation) FileUntil() time.Time { return o.FinishedAt.Add(FileLasts) }
+
 // keptFor is how long finished operations stay in the lists.
 const keptFor = 90 * 24 * time.Hour
 
@@ -130,13 +133,13 @@ func (s *Service) CleanUp(ctx context.Context, kinds ...string) (n int, err erro
 const batch = 50
 
 // File writes the file of an operation that is done. It returns ErrNotFound, before anything
-// is written, where there is none or it was removed.
+// is written, where there is none or it has been there for FileLasts.
 func (s *Service) File(ctx context.Context, id string, w io.Writer) error {
 	o, err := s.Operation(ctx, id)
 	if err != nil {
 		return err
 	}
-	if o.State != Done || !o.HasFile {
+	if o.State != Done || !o.HasFile || !s.cfg.Now().Before(o.FileUntil()) {
 		return ErrNotFound
 	}
 	for number := 1; ; number++ {

@@ -53,8 +53,8 @@ func (s *server) viewOf(o progress.Operation) operationView {
 	if left, ok := o.Left(s.Now()); ok {
 		v.Left = about(left)
 	}
-	if o.State == progress.Done && o.HasFile {
-		v.File, v.Expires = operationsPath+o.ID+"/file", o.FinishedAt.Add(progress.FileLasts)
+	if until := o.FileUntil(); o.State == progress.Done && o.HasFile && s.Now().Before(until) {
+		v.File, v.Expires = operationsPath+o.ID+"/file", until
 	}
 	switch o.Kind {
 	case partner.Operation:
