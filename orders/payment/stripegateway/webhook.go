@@ -71,7 +71,9 @@ func (e Event) WebhookEvent() payment.WebhookEvent {
 
 // ParseEvent checks the signature of a webhook's body against the endpoint's
 // secret, and reads the event. A signature older than tolerance is refused; 0
-// means 5 minutes (https://docs.stripe.com/webhooks#replay-attacks). The API
+// means 5 minutes (https://docs.stripe.com/webhooks#replay-attacks). One that is
+// ahead is not: a clock here that was set back would have none believed, and who
+// sends a message again gains nothing where repeated ids are dropped. The API
 // version of the event is not compared: only ids, amounts and states are read,
 // and what is done about them is looked up.
 // An amount that is no number of minor units is 0: the message still says where

@@ -108,6 +108,20 @@ func TestAMessageOfTheProvider(t *testing.T) {
 				"refused",
 				0,
 			},
+			{
+				"signed by a clock that is ahead",
+				message{id: "evt_ahead", kind: "refund.updated", object: true_, age: -time.Hour},
+				200,
+				"handled",
+				0,
+			},
+			{
+				"signed by a clock that is ahead, again",
+				message{id: "evt_ahead", kind: "refund.updated", object: true_, age: -2 * time.Hour},
+				200,
+				"repeated",
+				0,
+			},
 			{"without an id", message{kind: "refund.updated", object: true_}, 400, "refused", 0},
 			{
 				"too large",
