@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 )
 
@@ -78,4 +79,33 @@ func TestRolesAndPayoutsAgainstEvidenceNeedThePasswordAgain(t *testing.T) {
 		t.Errorf("it leads to %s", to)
 	}
 	admin.form("/admin/users", role).want(t, http.StatusFound)
+}
+
+// TestAPasswordThatWasEnteredAgainCountsForItsSession, and not for longer by a clock that was set back.
+func TestAPasswordThatWasEnteredAgainCountsForItsSession(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	here := b.withRole("ann", auth.Admin)
+	there, customer := b.signInAs("ann", "correct horse"), b.customer("ada")
+	may := func(u browser, status int) {
+		t.Helper()
+		u.form("/admin/users", url.Values{"user_id": {customer.ID}, "role": {"support"}}).want(t, status)
+	}
+	b.age(16 * time.Minute)
+	here.form("/account/confirm", url.Values{"password": {"correct horse"}, "next": {"/admin/users"}}).
+		want(t, http.StatusFound)
+	may(here, http.StatusFound)
+	may(there, http.StatusForbidden)
+	b.age(-time.Hour)
+	may(here, http.StatusForbidden)
+
+	b.age(0)
+	may(there, http.StatusFound)
+	here.form("/account/password", url.Values{
+		"old_password": {"correct horse"}, "new_password": {"battery staple"}, "new_password_again": {"battery staple"},
+	}).want(t, http.StatusFound)
+	may(here, http.StatusFound)
+	if to := there.form("/admin/users", nil).header.Get("Location"); to != "/login" {
+		t.Errorf("a session from before the new password is sent to %q", to)
+	}
 }

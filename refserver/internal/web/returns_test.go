@@ -58,6 +58,10 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 		}
 	}
 	bob.get(photo).want(http.StatusNotFound)
+	b.nobody().get(photo).want(http.StatusFound)
+	bobs := b.bought(bob, 1)
+	ask(bob, bobs.ID, bobs.Lines[0].ID, "1", [][]byte{picture(t)}).want(http.StatusFound)
+	bob.get("/returns/" + b.caseOf(bobs.ID).ID + "/photos/" + c.Evidence[0].ID).want(http.StatusNotFound)
 	bob.get("/returns/" + c.ID).want(http.StatusNotFound)
 	bob.form("/returns/" + c.ID + "/cancel").want(http.StatusNotFound)
 	ada.get("/returns/"+c.ID).want(http.StatusOK, "broken &lt;b&gt;corner", "requested the return")
