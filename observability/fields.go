@@ -71,8 +71,8 @@ func (h *fieldsHandler) Handle(ctx context.Context, rec slog.Record) error {
 	return h.next.Handle(ctx, out)
 }
 
-// own returns the attributes of the record under those of its logger, groups
-// nested, names distinct.
+// own returns the attributes of the logger and then of the record, groups nested,
+// names distinct.
 func (h *fieldsHandler) own(rec slog.Record) []slog.Attr {
 	own := make([]slog.Attr, 0, rec.NumAttrs()+4)
 	rec.Attrs(func(a slog.Attr) bool {

@@ -254,8 +254,8 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.registry.Describe(ch)
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) { m.registry.Collect(ch) }
 
-// WatchPool adds a database pool, read whenever metrics are. The numbers are
-// those of client_golang's own collector, so ready-made dashboards work. It
+// WatchPool adds a database pool, read whenever metrics are. The metrics are
+// named as client_golang's own collector names them, so ready-made dashboards work. It
 // fails when the name is empty or taken, or db is nil.
 func (m *Metrics) WatchPool(name string, db *sql.DB) error {
 	if name == "" || db == nil {

@@ -174,7 +174,7 @@ func (r *Redactor) anyValue(x any) slog.Value {
 		return slog.StringValue(r.String(guarded(x, x.String)))
 	case encoding.TextMarshaler: // another text in JSON
 	default:
-		// A code or an id with a type of its own, of which most lines have some.
+		// A code or an id with a type of its own: most lines have some.
 		if text := reflect.ValueOf(x); text.Kind() == reflect.String && utf8.ValidString(text.String()) {
 			return slog.StringValue(r.String(text.String()))
 		}
@@ -307,8 +307,8 @@ func resolve(v slog.Value) slog.Value {
 	return v.Resolve() // turns a panic into a value that names it
 }
 
-// guarded calls text and turns a panic, such as that of a method on a nil
-// pointer, into a text: a log line must not bring down who writes it.
+// guarded calls text and turns a panic (of a method on a nil pointer, say) into a
+// text: a log line must not bring down its caller.
 func guarded(x any, text func() string) (s string) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -13,7 +13,7 @@ import (
 
 // Snapshot is all of a [Metrics] at one moment, by metric name. Series are
 // sorted by their labels. Numbers come from the counters that /metrics shows;
-// those of one name that are recorded at the very moment may or may not be in.
+// what is recorded while the snapshot is taken may or may not be in it.
 type Snapshot struct {
 	Counters   map[string][]Sample       `json:"counters"`
 	Gauges     map[string][]Sample       `json:"gauges"`

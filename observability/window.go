@@ -56,7 +56,7 @@ func (w *window) record(now time.Time, d time.Duration) {
 }
 
 // at returns the slot of a time. One that is already behind (a recorder was
-// held up, or a test turned its clock back) counts with those of now.
+// held up, or a test turned its clock back) counts as now.
 func (w *window) at(epoch int64) *slot {
 	epoch = max(epoch, 0)
 	place := &w.slots[epoch%windowSlots]

@@ -16,7 +16,7 @@ const maxCartItems = 200
 // ordered is shown with its problem, so that the customer can mend it.
 type CartView struct {
 	Cart     Cart
-	Currency money.Currency // that of its products; the service's when it is empty
+	Currency money.Currency // the currency of its products; of an empty cart, the service's
 	Items    []CartViewItem // in the order they were added
 	Total    int64          // what the items that can be priced would cost now, minor units
 	Problem  *Error         // why the cart as a whole can't be priced; nil: it can
@@ -58,7 +58,7 @@ func (s *Service) Cart(ctx context.Context, customerID string) (CartView, error)
 	return s.view(c, products, s.now()), nil
 }
 
-// AddToCart puts quantity units of a product in the cart, on top of those
+// AddToCart puts quantity units of a product in the cart, on top of the units
 // already there. It returns CodeOutOfStock, with Available, for more than is in
 // stock, CodeCurrencyMismatch for a product in another currency than the rest of
 // the cart or than the shop sells in, and CodeOverflow where the total can't be
@@ -79,7 +79,7 @@ func (s *Service) AddToCart(ctx context.Context, customerID string, productID in
 }
 
 // SetCartQuantity makes the cart hold quantity units of a product; 0 takes it
-// out, whatever is wrong with it. Errors are those of AddToCart.
+// out, whatever is wrong with it. It returns the errors of AddToCart.
 func (s *Service) SetCartQuantity(ctx context.Context, customerID string, productID int64,
 	quantity int) (CartView, error) {
 	if quantity != 0 {

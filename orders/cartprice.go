@@ -19,8 +19,8 @@ type cartPrice struct {
 	total    int64
 }
 
-// price prices a cart. The currency is that of its first product that is sold
-// here; an order has one currency.
+// price prices a cart, in the currency of the first product that is sold here; an
+// order has one currency.
 func (s *Service) price(c Cart, products map[int64]Product, at time.Time) cartPrice {
 	cp := cartPrice{currency: s.cfg.Currency, problems: make([]*Error, len(c.Items))}
 	var items []Item

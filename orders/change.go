@@ -96,7 +96,7 @@ func (c *Change) count(sign int) {
 // Cancels reports whether the change gives back what the order held.
 func (c Change) Cancels() bool { return c.OpensCart || c.Before.ID != "" && len(c.Stock) > 0 }
 
-// Stamp says when and by whom the change was made.
+// Stamp says when the change was made and who made it.
 func (c Change) Stamp() event.Stamp {
 	if len(c.Events) == 0 {
 		return event.Stamp{}

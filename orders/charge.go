@@ -81,7 +81,7 @@ func (s *Service) queue(ctx context.Context, o Order, lease, reason string) Orde
 type execution struct {
 	order Order
 	lease string
-	// withdrawing: the order is to end unpaid, by whom and why.
+	// withdrawing: the order is to end unpaid; by and why say who asked, and the reason.
 	withdrawing bool
 	by          event.Stamp
 	why         string

@@ -41,8 +41,8 @@ type Config struct {
 	// CallTimeout ends one call of the provider. More than 0, at most 80 s, which
 	// is what Stripe allows itself; default 10 s.
 	CallTimeout time.Duration
-	// Lease is how long a payment belongs to whoever charges it; it is renewed
-	// while a call lasts. From 1 s to 10 s; default 10 s.
+	// Lease is how long a payment belongs to the process that charges it; it is
+	// renewed while a call lasts. From 1 s to 10 s; default 10 s.
 	Lease time.Duration
 	// QueueLimit is how long after the purchase a queued order is given up:
 	// withdrawn at the provider and then canceled, its stock released. Default

@@ -10,7 +10,7 @@
 // # The pure core
 //
 // [Price] turns products and quantities into order lines. An [Order] changes by its
-// methods alone. Each takes an [event.Stamp] (when and by whom), checks the state
+// methods alone. Each takes an [event.Stamp] (when, and who), checks the state
 // machine, and records an event; [Fold] turns the events back into the same order.
 //
 // # The service
@@ -135,7 +135,7 @@
 //
 // A [Service] is safe for concurrent use, and any number of processes may share a
 // store: units, caps and carts are taken under locks, and a payment is charged by
-// whoever holds its lease. Values ([Order], [Product], [Cart]) are plain data: reading
+// the process that holds its lease. Values ([Order], [Product], [Cart]) are plain data: reading
 // one from several goroutines is safe, changing it is not.
 //
 // # Zero values

@@ -23,7 +23,7 @@ type FlashSale struct {
 	// at its own price.
 	Cap            int
 	CapPerCustomer int
-	// Sold are the units of orders that are not canceled, Held those of
+	// Sold are the units of orders that are not canceled, Held the units of
 	// reservations. Sold + Held never exceeds Cap.
 	Sold, Held int
 	CreatedAt  time.Time

@@ -207,7 +207,7 @@ func (q Query) Normalize() Query {
 	return q
 }
 
-// Normalize returns q with a Page and a PageSize as those of Query.Normalize.
+// Normalize returns q with Page and PageSize within bounds, as Query.Normalize does.
 func (q ProductQuery) Normalize() ProductQuery {
 	q.Page, q.PageSize = normalPage(q.Page, q.PageSize)
 	return q

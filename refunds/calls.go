@@ -79,7 +79,7 @@ func ProviderCalls(events []event.Event, limit int) ([]Call, error) {
 	return all[max(0, len(all)-max(limit, 0)):], nil
 }
 
-// find looks a refund up by its current attempt, whoever carries it out.
+// find looks a refund up by its current attempt, no matter which process executes it.
 func (s *Service) find(ctx context.Context, r Refund) payment.Result {
 	if !s.cfg.findable(r.Attempt()) {
 		return payment.Result{Outcome: payment.OutcomeUnknown, Message: "the provider can't be asked about refunds"}

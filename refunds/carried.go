@@ -51,9 +51,9 @@ func RestsOf(all []Refund, paymentID string) []Refund {
 // carriedPage is how many rests are read at a time.
 const carriedPage = 100
 
-// PayCarried pays as store credit what refunds carried over (Quote.Carried), on the orders of
-// which over reports that no more can be refunded: returns.Service.Over knows that of an order
-// whose units may come back. Each rest is a refund of its own on the payment, by which it
+// PayCarried pays as store credit what refunds carried over (Quote.Carried), on orders that
+// can have no more refunds. over reports that of an order: returns.Service.Over does, where
+// units may come back. Each rest is a refund of its own on the payment, by which it
 // stands against the balance, is in the ledger of store credit, and is carried no more. The
 // worker executes it.
 //
@@ -152,8 +152,8 @@ var restKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 
 // PayRest pays what refunds of a payment left (PaymentLedger.Rest), as store credit and at
 // once: what PayCarried does by itself when nothing more of the order can be refunded. Each
-// rest is paid once, whoever asks, and how often, and at the same time. Asked again under the same
-// Key, it returns the refund that it opened, also where the process was cut off before it answered.
+// rest is paid once, no matter who asks, how often, or how many at once. Asked again under the
+// same Key, it returns the refund that it opened, even if the process ended before it answered.
 //
 // CodeNothingToRefund: nothing is owed, or it has been paid since. CodeTransition: a refund of the
 // payment is open, which the rest may yet join, or the payment is on hold. CodeBalance: others gave
@@ -199,13 +199,13 @@ func (s *Service) PayRest(ctx context.Context, p RestParams) (Refund, error) {
 	return r, nil
 }
 
-// seenRest is a rest, and what names it among those of its payment.
+// seenRest is a rest, and what names it among the rests of its payment.
 type seenRest struct {
 	CarriedRest
 	reference string // of its refund, by RestParams.Key or by how many were paid before
 }
 
-// restOf returns of which order and customer the rest of a payment is.
+// restOf returns the rest of a payment, with its order and customer.
 func (s *Service) restOf(ctx context.Context, orderID, paymentID string) (seenRest, error) {
 	rest := seenRest{CarriedRest: CarriedRest{OrderID: orderID, PaymentID: paymentID}}
 	all, err := s.ByOrder(ctx, orderID)

@@ -13,7 +13,7 @@ import (
 type Change struct {
 	Before  *Refund       // nil: a new refund
 	After   Refund        // as it is to be kept
-	Events  []event.Event // to be added to those of the refund
+	Events  []event.Event // to be added to the refund's
 	Effects Effects
 }
 
@@ -30,7 +30,7 @@ func (c Change) Empty() bool { return c.Before != nil && reflect.DeepEqual(*c.Be
 
 // PaymentChange is a checked change of a payment's holds and of its open refunds.
 type PaymentChange struct {
-	Holds   []HoldRecord // all of the payment, in place of those it had
+	Holds   []HoldRecord // all of the payment; they replace what it had
 	Refunds []Change     // in the order they were given
 }
 

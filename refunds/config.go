@@ -36,7 +36,7 @@ type Config struct {
 	// the worker. At least CallTimeout, at most 80 s; default 10 s, or CallTimeout
 	// where that is longer.
 	LookupTimeout time.Duration
-	// Lease is how long a refund belongs to whoever executes it. It is renewed
+	// Lease is how long a refund belongs to the process that executes it. It is renewed
 	// before and during calls, so a call may last longer. At least 100 ms, at most
 	// 10 s; default 10 s.
 	Lease time.Duration
@@ -65,9 +65,9 @@ type Config struct {
 	// later may be pending without a message, before it is shown for review, once.
 	// Default 10 days.
 	MessageWithin time.Duration
-	// GiveUpAfter is how long a refund of which nothing could be sent, because
-	// the provider takes no calls or refuses our key, is tried before it is shown
-	// for review. It is still tried. Default 24 h.
+	// GiveUpAfter is how long a refund is tried before it is shown for review, if
+	// nothing of it could be sent because the provider takes no calls or refuses our
+	// key. It is still tried. Default 24 h.
 	GiveUpAfter time.Duration
 	// ResumeEvery is how often Run looks for refunds that are due. Default 1 s.
 	ResumeEvery time.Duration

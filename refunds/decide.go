@@ -31,8 +31,8 @@ type progress struct {
 	blind   bool // the provider can't be asked about the attempt
 	tries   int  // fruitless tries of this run that are not recorded yet
 
-	// foreign names the refund that has the provider's id in the answer; empty
-	// where it is new, or that of the attempt.
+	// foreign names the refund that already has the provider's id in the answer; empty
+	// where the id is new, or is the attempt's own.
 	foreign string
 	// elsewhere says that others refunded the payment, where the provider declines
 	// because of it; empty: nothing says so.
@@ -335,7 +335,7 @@ func (c Config) waitBackoff(r *Refund, now time.Time, p progress, res payment.Re
 // an effect.
 func fruitless(r *Refund, p progress) int {
 	if r.Status == StatusSubmitted {
-		return p.tries // those of earlier runs certainly had none
+		return p.tries // tries of earlier runs certainly had no effect
 	}
 	return r.Work.Attempts + p.tries
 }

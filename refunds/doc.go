@@ -176,7 +176,7 @@
 //
 // A [Service] is safe for concurrent use, in any number of processes on one store:
 // calls for one payment run one after the other under its lock, and a refund is
-// executed by whoever holds its lease. Values ([Refund], [Quote], [Balance]) are plain
+// executed by the process that holds its lease. Values ([Refund], [Quote], [Balance]) are plain
 // data: reading one from several goroutines is safe, changing it is not. An [Observer]
 // is called from many goroutines.
 //

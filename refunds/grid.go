@@ -26,7 +26,7 @@ func (g Grid) below(amount int64) int64 {
 	return g.Below(amount)
 }
 
-// gridOf is the grid of a payment of the method, of which this much was captured. A
+// gridOf is the grid of a payment by the method, with this much captured. A
 // payment that the shop took itself carries every amount, and so does one that the provider
 // can't have charged: an amount beside the grid is then refused as checkCapable says.
 func (c Config) gridOf(m payment.Method, captured int64, currency money.Currency, carried int64) Grid {
@@ -45,8 +45,8 @@ func (c Config) gridOf(m payment.Method, captured int64, currency money.Currency
 	return g
 }
 
-// gridFor is the grid that a refund is quoted on: that of its payment, where it has
-// one alone. Several payments carry nothing over; see evenOut.
+// gridFor is the grid that a refund is quoted on: the grid of its payment, if there is
+// only one. Several payments carry nothing over; see evenOut.
 func (c Config) gridFor(payments []Payment, states []PaymentState) Grid {
 	if len(payments) != 1 {
 		return Grid{}

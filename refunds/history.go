@@ -31,7 +31,7 @@ type Payments interface {
 	PaymentByProviderID(ctx context.Context, providerID string) (PaymentRef, error)
 }
 
-// PaymentLedger is what a payment has taken and given back, whoever did it.
+// PaymentLedger is what a payment has taken and given back, here or elsewhere.
 type PaymentLedger struct {
 	Balance
 	// Rest is what refunds of the payment have left unpaid and may yet pay, minor units;
@@ -143,8 +143,8 @@ func (f *follower) payment(ctx context.Context, providerID string) (p PaymentRef
 	return p, p.PaymentID != "", nil
 }
 
-// refunds books those of the provider's refunds that we did not make, and
-// reverses those of ours that it took back.
+// refunds books refunds of the provider's list that we did not make, and reverses
+// refunds of ours that it took back.
 func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund) error {
 	mine, err := f.s.attemptsOf(ctx, listed)
 	if err != nil {

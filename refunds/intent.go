@@ -17,8 +17,8 @@ import (
 //     theirs where they have one, else payment.OriginalMethod, and the Quote is the
 //     sum of theirs;
 //   - Status is succeeded when all have succeeded, failed when all have failed,
-//     reversed when none stands and one was taken back, and else open: that of a part
-//     that is open, or pending where some are paid and others are not;
+//     reversed when none stands and one was taken back, and otherwise open: the status of
+//     a part that is open, or pending where some are paid and others are not;
 //   - Attempts, HoldRef and Work come from the part that the others wait for.
 //
 // What changes a refund takes one of the Legs.

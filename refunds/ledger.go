@@ -79,7 +79,7 @@ func checkSave(before *Refund, after *Refund) error {
 	return checkTexts(after.changes, after)
 }
 
-// check reports what no refund can be, whoever made it.
+// check reports what no refund can be, however it was made.
 func (r *Refund) check() error {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}

@@ -30,7 +30,7 @@ func checkProviderMethods(methods []payment.Method) error {
 	return nil
 }
 
-// methods are the methods money can go back by, those of the provider first.
+// methods are the methods money can go back by, the provider's first.
 func (c Config) methods() []payment.Method {
 	return append(slices.Clone(c.ProviderMethods), payment.Cash, payment.StoreCredit)
 }

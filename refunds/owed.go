@@ -12,7 +12,7 @@ type owed struct {
 	intentID  string  // that new refunds belong to; empty: a new one
 }
 
-// standing are the refunds that are not tried anew; nil in place of those that are.
+// standing are the refunds that are not tried anew; the others are nil.
 func (d owed) standing(current []*Refund) []*Refund {
 	out := slices.Clone(current)
 	for _, p := range d.free {
@@ -63,7 +63,7 @@ type known struct {
 	again    []Quote // of refunds that are tried anew
 	live     int64   // what both are of
 	whole    int64   // what all is of
-	others   int64   // what others had given back of those that are tried anew: it is owed again
+	others   int64   // what others had given back of refunds that are tried anew: it is owed again
 }
 
 // replaced reports whether nothing of it was taken back without being replaced.

@@ -6,11 +6,11 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 )
 
-// inParts divides a quote into one for each amount, which sum to what it pays. Their
-// lines, fees and ByTerms sum to those of q, and each pays its lines less its fees.
-// The units of a line stand in the first part, the fees in the last, and what others
-// gave back, which others says for each part, where they did; which component of which line a
-// payment gives back matters in the sum alone.
+// inParts divides a quote into one for each amount; the amounts sum to what q pays. The
+// lines, fees and ByTerms of the parts sum to q's, and each part pays its lines less its
+// fees. The units of a line stand in the first part, the fees in the last. What others gave
+// back stands in the part whose payment they gave it back on (others, by part). Which
+// component of which line a payment gives back matters only in the sum.
 func (q Quote) inParts(amounts, others []int64) []Quote {
 	if len(amounts) == 1 {
 		return []Quote{q}

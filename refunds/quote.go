@@ -280,8 +280,8 @@ func (l QuoteRequestLine) validateUnits(before Refunded) error {
 	return nil
 }
 
-// validatePaid checks what was paid for a line, of which left is the most that
-// the lines may sum to, and returns what it leaves of that.
+// validatePaid checks what was paid for a line: at most left, which is what the lines
+// may still sum to. It returns what remains of left.
 func (l QuoteRequestLine) validatePaid(left int64) (int64, error) {
 	name := "line " + l.OrderLineID
 	switch {

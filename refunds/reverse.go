@@ -23,8 +23,8 @@ type ReverseParams struct {
 // review queue, and is paid when Refund is called for the reference again,
 // by the method that is named there; store credit always works (AwaitingMethod).
 //
-// ProviderID, when not empty, must be that of the current attempt, where
-// that is known; a message about another one is CodeInvalid. Reversing again answers with the
+// ProviderID, when not empty, must be the current attempt's, where that is known; a
+// message about another one is CodeInvalid. Reversing again answers with the
 // state. Store credit that is reversed is withdrawn, and where the customer
 // has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id string, by event.Actor, p ReverseParams) (Refund, error) {
@@ -139,8 +139,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 }
 
 // stillOwed is what is owed of a refund that was reversed, as a quote of now: all of
-// the request, or the part beside those of other payments, which parts has too where they
-// were reversed. It is on the grid of the payment where that carried anything over, which it
+// the request, or this payment's part of it. parts also has the parts of other payments
+// that were reversed. It is on the grid of the payment where that carried anything over, which it
 // does only where no other payment paid the order.
 func (s *Service) stillOwed(reversed Refund, request QuoteRequest, o OpenState, parts []Refund) (Quote, error) {
 	state := o.Payments[0]

@@ -2,8 +2,8 @@ package refunds
 
 // StateOf returns what is known of a payment with the balance when a refund for r is decided:
 // the rule that [PaymentState] states, for stores that can load all refunds of an order. They
-// are of r.OrderID, in the order in which they were made, those of r.ClientReference among
-// them. Nothing of them is kept.
+// are of r.OrderID, in the order in which they were made, refunds of r.ClientReference
+// included. Nothing of them is kept.
 func StateOf(r OpenRequest, b Balance, all []Refund) PaymentState {
 	state := PaymentState{Balance: b, Refunded: map[string]Refunded{}}
 	for i := range all {

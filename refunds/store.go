@@ -170,7 +170,7 @@ type ProviderAttempt struct {
 // AttemptQuery selects attempts through the provider of more than nothing, in one of two ways.
 //
 // With IDs it selects the attempts that have them (Attempt.ID), in any order, and reads no
-// other field. Without, it selects a page of those with Attempt.CreatedAt in [From, To), in
+// other field. Without, it selects a page of attempts with Attempt.CreatedAt in [From, To), in
 // order of CreatedAt and ID, after the place that AfterAt and AfterID name.
 type AttemptQuery struct {
 	IDs      []string  // at most MaxPageSize
@@ -224,14 +224,13 @@ func (s OpenState) refund(paymentID string) *Refund {
 // it of all refunds of an order.
 type PaymentState struct {
 	Balance Balance
-	// Refunded is by order line id, over all refunds of the order but those of the
-	// reference at hand. It counts those that are not failed or reversed, and those
+	// Refunded is by order line id, over all refunds of the order except refunds of the
+	// reference at hand. It counts refunds that are not failed or reversed, and refunds
 	// that are still owed: parts (Quote.Part) that failed while others of their
 	// reference stand, or that were taken back and no refund after replaces, neither on
 	// their payment nor, by what the others sum to, on another one.
 	Refunded map[string]Refunded
-	// Carried is the sum of Quote.Rest over the same refunds, those of the payment
-	// alone.
+	// Carried is the sum of Quote.Rest over the same refunds, of this payment alone.
 	Carried int64
 	// Owed is what such owed parts on this payment are of, in minor units. It is
 	// not reserved, and others leave it.

@@ -68,7 +68,7 @@ func (d AttemptParams) created() attemptCreated {
 }
 
 // NewRefund makes a created refund of the draft: decided, nothing sent. It is due
-// at once; whoever means to send it leases it.
+// at once; the process that will send it leases it first.
 func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 	for _, f := range []struct{ name, value string }{
 		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id",

@@ -63,9 +63,8 @@ func (s *Service) Wake() {
 }
 
 // ResumeDue carries on up to limit refunds that are due, as a worker does
-// every second or so: those whose caller died at any point, those of unknown
-// outcome, those the provider decides later, and those where nothing
-// happened. It returns how many it tried.
+// every second or so: refunds whose caller died at any point, whose outcome is
+// unknown, that the provider decides later, or where nothing happened. It returns how many it tried.
 //
 // Each is claimed for a lease, tried once, and recorded while the lease token
 // still matches. Age alone never fails a refund: it ends by the provider's

@@ -38,8 +38,8 @@ func (o Outcome) String() string {
 //
 // No error is a success. An error after the caller canceled ctx is neutral: the
 // caller went away, and whatever the call reports then is a consequence of
-// that. Every other error is a failure, including a deadline that passed, whoever
-// set it: the dependency was given its time and did not answer.
+// that. Every other error is a failure, including a deadline that passed, no matter
+// who set it: the dependency was given its time and did not answer.
 //
 // A caller whose errors include definite answers (a declined card, a missing
 // row) should classify these as Success itself and pass the rest here.

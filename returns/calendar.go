@@ -197,7 +197,7 @@ func LastDay(deadline time.Time, zone *time.Location) Day {
 }
 
 // Words returns the day as people read it, such as "Sunday, 9 November". The
-// year is added where it is not that of near.
+// year is added where it differs from near's.
 func (d Day) Words(near Day) string {
 	if d.Year == near.Year {
 		return d.noon().Format("Monday, 2 January")

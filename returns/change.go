@@ -32,7 +32,7 @@ func (u Units) Claims() Claims {
 type Change struct {
 	Before  *Return       // nil: a new return
 	After   Return        // as it is to be kept
-	Events  []event.Event // to be added to those of the return
+	Events  []event.Event // to be added to the return's
 	Effects Effects
 }
 

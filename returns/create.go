@@ -44,7 +44,7 @@ type Upload struct {
 }
 
 // Create files a return. The policy pinned to the order judges it under the
-// lock of the order's units, so that of two requests for the last unit one is
+// lock of the order's units, so if two requests ask for the last unit, one is
 // refused. Customers are held to the verdict: a refusal has the code of the
 // first finding and carries the Verdict. Staff may override the policy with an
 // Override that names each rule that failed.

@@ -14,7 +14,7 @@
 // whole order before anything is requested: how many units, until when, or why not.
 //
 // A [Return] is one case. It changes by its methods alone; each takes an
-// event.Stamp (when and by whom), checks the state machine (see [Status]), and
+// event.Stamp (when, and who), checks the state machine (see [Status]), and
 // records an event. [Fold] turns the events back into the same case, so the
 // timeline is the truth and not a copy of it.
 //

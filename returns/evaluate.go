@@ -178,8 +178,8 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 	return v
 }
 
-// quantityFindings applies the rules about how many units are requested, of those
-// bought and those left.
+// quantityFindings applies the rules about how many units are requested: how many were
+// bought, and how many are left.
 func quantityFindings(requested, allowed, bought, left int) []Finding {
 	var f []Finding
 	var nearest Value

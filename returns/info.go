@@ -45,8 +45,8 @@ type InfoParams struct {
 	Photos  []Upload
 }
 
-// ProvideInfo adds what the customer answers to a request for information.
-// Who may, and how many photos of which types, is judged before any is decoded.
+// ProvideInfo adds what the customer answers to a request for information. Who may
+// answer, and the number and types of the photos, is judged before any photo is decoded.
 func (s *Service) ProvideInfo(ctx context.Context, id string, by event.Actor, p InfoParams) (Return, error) {
 	uploads := p.Photos
 	c, err := s.infoOf(ctx, id, by)

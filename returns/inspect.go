@@ -218,8 +218,8 @@ func (in InspectionInput) check() error {
 	return nil
 }
 
-// check reports that the result does not say what the lines do: so many units are
-// accepted, of those that could be.
+// check reports a result that contradicts the lines, which accept so many units of the
+// possible ones.
 func (result InspectionResult) check(accepted, possible int) error {
 	var message string
 	switch {
@@ -300,7 +300,7 @@ func (d decision) accept(name string, named bool, reason Reason) (decision, erro
 	return d, nil
 }
 
-// reject says where the units go of a line of which none is accepted.
+// reject says where the units of a line go when none is accepted.
 func (d decision) reject(received int) decision {
 	d.Acceptance = AcceptanceRejected
 	if d.Disposition == "" || d.Disposition == Restock {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Reasons are the codes of all findings, those of the case first, each once.
+// Reasons are the codes of all findings, each once, the findings about the whole case first.
 func (v Verdict) Reasons() []NonReturnableReason {
 	var out []NonReturnableReason
 	add := func(findings []Finding) {

@@ -109,7 +109,7 @@ type FeeRule struct {
 	Condition Condition `json:"condition,omitempty"`
 	PercentBP int       `json:"percent_bp,omitempty"` // basis points, 0 to 10000
 	// Fixed is in minor units of Policy.Currency, 0 or more. It is not taken off a refund in another
-	// currency, of which it would be another amount.
+	// currency, where the same number would be another amount.
 	Fixed int64 `json:"fixed,omitempty"`
 }
 

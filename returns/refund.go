@@ -135,8 +135,8 @@ const earlyGrace = 2 * time.Minute
 // up as it is now, so that the late word of an old attempt says nothing about
 // a newer one, and leaves a case alone that has changed since.
 //
-// A refund that is opened between the look-up and the note is noted again by
-// whoever opened it, and by its next event.
+// A refund that is opened between the look-up and the note is noted again by the
+// call that opened it, and by its next event.
 func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duration) error {
 	if err := s.outside(); err != nil {
 		return err

@@ -34,9 +34,9 @@ type Config struct {
 	// provider, for the check of a purchase. None: payment.Card.
 	ProviderMethods []payment.Method
 	Limits          ImageLimits
-	// Decoders is how many photos are decoded at a time. 0: one a processor. An
-	// account has all but one of them at most; those of others go between its
-	// photos, small ones first.
+	// Decoders is how many photos are decoded at a time. 0: one a processor. One
+	// account has all but one of them at most; photos of other accounts go between its
+	// own, small ones first.
 	Decoders int
 	Now      func() time.Time // nil: time.Now
 	NewID    func() string    // nil: UUIDv7

@@ -71,7 +71,7 @@ func (a *askers) at(now int64) *pace {
 	return p
 }
 
-// replace returns the pace that follows p, whoever makes it.
+// replace returns the pace that follows p, made here or by another goroutine.
 func (a *askers) replace(p *pace, now int64) *pace {
 	a.turn.Lock()
 	defer a.turn.Unlock()

@@ -62,7 +62,7 @@ func (c FairConfig) wait() time.Duration {
 	return min(max(3*c.Limit.Interval(), 20*time.Millisecond), 2*time.Second)
 }
 
-// Fair is one limit for many keys, of which none can take it from the others.
+// Fair is one limit shared by many keys: no key can take it from the others.
 // Make one with [NewFair]. The zero value refuses everything with
 // [ErrZeroValue].
 //
@@ -199,7 +199,7 @@ func (f *Fair) instant(t time.Time) int64 { return max(0, int64(t.Sub(f.base))) 
 // Take satisfies [Limiter]. A request within its share may wait for up to
 // MaxWait, and returns when its turn has come; if ctx would end before, it is
 // refused at once. Its errors are *[CostError] and, if ctx ends during the wait,
-// that of ctx; the units are given back then.
+// ctx.Err(); the units are given back then.
 func (f *Fair) Take(ctx context.Context, key string, cost int64) (Decision, error) {
 	d, wait, err := f.reserve(f.now(), key, cost)
 	if err != nil || wait <= 0 {

@@ -100,8 +100,8 @@ func (f *Fallback) Degraded() error {
 }
 
 // Take satisfies [Limiter]. It waits for its turn where the limiter that decides
-// is a [Reserver]. Its errors are *[CostError], those of Local, and that of a ctx
-// that has ended.
+// is a [Reserver]. Its errors are *[CostError], the errors of Local, and ctx.Err()
+// once ctx has ended.
 func (f *Fallback) Take(ctx context.Context, key string, cost int64) (Decision, error) {
 	return Await(ctx, f, key, cost)
 }

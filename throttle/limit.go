@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Limit is a rate with a burst: Count units per Per, of which up to Burst may
-// come at once. One request costs one unit unless it says otherwise.
+// Limit is a rate with a burst: Count units per Per, and up to Burst of them at
+// once. One request costs one unit unless it says otherwise.
 type Limit struct {
 	// Count is how many units may pass in Per, 1 to one per nanosecond.
 	Count int64

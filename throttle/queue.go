@@ -133,8 +133,8 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 }
 
 // Acquire returns a place, at once or after a wait. The error is a *[ShedError]
-// if the request was shed, and otherwise that of ctx, which ended. The deadline
-// of ctx is by when the request must be done, not only begun.
+// if the request was shed, and ctx.Err() if ctx ended. The deadline of ctx is when
+// the request must be done, not only begun.
 func (q *Queue) Acquire(ctx context.Context) (Place, error) {
 	if q.cfg.Concurrency == 0 {
 		return Place{}, errZeroQueue

@@ -27,8 +27,8 @@ type table struct {
 // and is left alone for that moment.
 //
 // A compare-and-swap of a tat that was read under the right hash can hit another
-// key only if that key came to the same tat in the meantime. So whoever swapped
-// looks at the hash again, and undoes what belongs to another key.
+// key only if that key came to the same tat in the meantime. So after a swap
+// the hash is looked at again, and a swap that hit another key is undone.
 type bucket struct {
 	hash [bucketSlots]atomic.Uint64
 	tat  [bucketSlots]atomic.Int64
@@ -41,8 +41,8 @@ const claimed = -1
 type stripe struct {
 	mu sync.Mutex
 	// forgotten is the latest tat of a key that lost its slot. A decision on a new
-	// key starts from there: it may be that key, asked about by a goroutine whose
-	// reading of the clock is older than that of the one that took the slot.
+	// key starts from there: it may be that key, asked about by a goroutine that
+	// read the clock before the one that took the slot did.
 	forgotten atomic.Int64
 	_         [48]byte
 }

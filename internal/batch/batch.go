@@ -1,7 +1,7 @@
 // Package batch executes calls that meet as one: the first is executed
 // at once, and those that come meanwhile wait and are executed together. So
 // a database sees fewer statements and commits the more callers there are,
-// and whoever is alone waits for nobody. A Batcher is for calls of one kind, and
+// and a caller alone waits for nobody. A Batcher is for calls of one kind, and
 // a Loader for those that read something by its key; a Scheduler has the batchers
 // of a database take turns, so that more calls meet.
 package batch
@@ -40,8 +40,8 @@ type call[C any] struct {
 }
 
 // New returns a Batcher whose calls are executed by run, at most max at a
-// time, one run after the other, and in turn with those of the other batchers of
-// slots, which may be nil. run leaves each call's answer, and its error, in
+// time, one run after the other, and in turn with the runs of the other batchers
+// that share slots, which may be nil. run leaves each call's answer, and its error, in
 // the call. Its context has the values of one of the callers, and no end:
 // the work of the others must not end with the one who waits no longer.
 //

@@ -55,5 +55,5 @@ func (l *Loader[K, V]) Find(ctx context.Context, key K) (V, bool, error) {
 	return c.value, c.found, c.err
 }
 
-// Waiting is that of [Batcher.Waiting].
+// Waiting reports the same as [Batcher.Waiting].
 func (l *Loader[K, V]) Waiting() (calls int, working bool) { return l.group.Waiting() }

@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// turnWait is how long a run is put off for those of other groups at most.
+	// turnWait is the longest that a run is put off for runs of other groups.
 	turnWait = 20 * time.Millisecond
 	// holdFor is how long the next turn is put off for callers who come back.
 	holdFor = 2 * time.Millisecond
 )
 
-// Scheduler has the runs of several groups take turns, those of one database for
-// instance, so that there are only so many at once. Calls that come meanwhile
+// Scheduler has the runs of several groups (all that use one database, for
+// instance) take turns, so that there are only so many at once. Calls that come meanwhile
 // gather into fewer runs, and those cost less.
 //
-// The next turn is that of the group where most calls wait. After a run of many
+// The next turn goes to the group with the most calls waiting. After a run of many
 // calls it is held until as many have come again, or two milliseconds:
 // callers who were answered together, and have the same way to go, stay
 // together, and catch up with those who went ahead. For a single one it is never
@@ -31,9 +31,9 @@ const (
 // neither faster nor slower in any of these cases. BenchmarkReturningCallers of
 // sqlstore measures it.
 //
-// A run that takes long, because it waits for a lock, holds nobody up: whoever
-// has waited some milliseconds goes past the oldest, and those who come later do
-// not wait for that one at all.
+// A run that takes long, because it waits for a lock, holds nobody up: a caller
+// that has waited some milliseconds goes past the oldest run, and later callers
+// do not wait for that run at all.
 //
 // It is safe for concurrent use; make it with NewScheduler.
 type Scheduler struct {
@@ -46,7 +46,7 @@ type Scheduler struct {
 	hold   *hold   // nil for none
 }
 
-// slot is that of one run.
+// slot is the place of one run.
 type slot struct {
 	calls func() int    // that wait in its group
 	come  chan struct{} // closed when the turn has come
@@ -124,7 +124,7 @@ func (l *Scheduler) came() {
 	l.count()
 }
 
-// count counts a call of those that are held for.
+// count counts a call that the next turn is held for.
 func (l *Scheduler) count() {
 	if l.hold == nil {
 		return

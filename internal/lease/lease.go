@@ -2,8 +2,8 @@
 //
 // A row embeds a [Lease]: until when it is leased, and the token of who has it.
 // [Claim] takes the lease of a row, and makes the row where it is missing;
-// [ClaimDue] takes those of rows that a query selects. [Save] writes the row,
-// [SaveAll] those that were claimed together, [Delete] removes it, and [Renew]
+// [ClaimDue] takes the leases of the rows that a query selects. [Save] writes the row,
+// [SaveAll] the rows that were claimed together, [Delete] removes it, and [Renew]
 // prolongs the lease, while it is still the caller's. A process that crashes keeps
 // nobody out for longer than its lease.
 // resilience.KeepLease calls Renew while the work continues.
@@ -102,9 +102,9 @@ func Renew(
 		WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
-// ClaimDue takes the leases of the rows that q selects, of those of which none holds at
-// now, and skips those that another transaction has locked. q selects from the table of
-// R under the alias, in order and up to a limit; the rows get one token.
+// ClaimDue takes the leases of the rows that q selects. It skips rows that are leased at
+// now and rows that another transaction has locked. q selects from the table of R under
+// the alias, in order and up to a limit; the rows get one token.
 func ClaimDue[R any, P interface {
 	*R
 	Row
@@ -142,8 +142,8 @@ func Save(ctx context.Context, tx bun.IDB, row Row, columns ...string) (held boo
 	return sqldb.ChangedOne(q.WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
-// SaveAll is Save for many rows in one round trip, which does not tell of which the lease was
-// still theirs.
+// SaveAll is Save for many rows in one round trip. It does not tell which of them were still
+// leased.
 func SaveAll[R any, P interface {
 	*R
 	Row
@@ -174,8 +174,8 @@ func Delete(ctx context.Context, tx bun.IDB, row Row) (held bool, err error) {
 		Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
-// WhereFree limits a query of many rows to those of which no lease of that length holds at
-// now, as [Lease.Held] has it; alias is that of their table.
+// WhereFree limits a query to rows that are not leased at now, by the rule of [Lease.Held]
+// for leases of that length. alias is the alias of their table.
 func WhereFree(q *bun.SelectQuery, alias string, now time.Time, lasts time.Duration) *bun.SelectQuery {
 	until := bun.Ident(alias + ".lease_until")
 	return q.Where("(? IS NULL OR ? <= ? OR ? > ?)",

@@ -16,7 +16,7 @@ var errPipeline = errors.New("sqldb: a statement in a pipeline returns neither r
 // their order. It is for the writes at the end of a transaction, when all has
 // been decided: each returns nothing, so none may ask for rows (a select, a
 // RETURNING clause, a column left to the database) or for how many it changed.
-// The first that fails ends them all, and its error is that of Pipeline.
+// The first that fails ends them all, and Pipeline returns its error.
 //
 // tx is the transaction that sqlstore's Tx gives. An error of fn comes back as
 // it is, and nothing is sent. w is of no use after fn.

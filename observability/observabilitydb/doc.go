@@ -5,7 +5,7 @@
 //
 // A [Rollup] counts what the stores' events tell, per UTC quarter of an hour:
 // every time zone is a whole number of quarters away from UTC, so the days of
-// any zone add up exactly, those of 23 and 25 hours included. A quarter in
+// any zone add up exactly, days of 23 and 25 hours included. A quarter in
 // which something happened is marked, and a marked quarter is counted again
 // whole, so an event that comes late or twice is counted right all the same.
 // [Reader.KPIs] adds up a quarter of a year in a zone, from days that it keeps

@@ -12,8 +12,8 @@ import (
 )
 
 // KPIs are the key numbers of a quarter in a time zone. They are added up from
-// whole UTC quarters of an hour, which every zone's days consist of, those of
-// 23 and 25 hours and those of zones off the half hour included.
+// whole UTC quarters of an hour. The days of every zone consist of these, days of 23
+// and 25 hours and zones off the half hour included.
 type KPIs struct {
 	Quarter Quarter
 	Zone    *time.Location
@@ -23,10 +23,10 @@ type KPIs struct {
 	Days  []DayCounts // every day of the quarter in order, those without events too
 	Total Counts
 
-	ReturnAcceptance Rate // returns approved, of those approved or rejected
-	RefundSuccess    Rate // refund attempts that succeeded, of those that succeeded or failed
+	ReturnAcceptance Rate // returns approved, as a share of returns approved or rejected
+	RefundSuccess    Rate // refund attempts that succeeded, as a share of attempts that succeeded or failed
 	RMARate          Rate // RMA numbers given out, per order placed
-	RestockShare     Rate // units restocked, of those accepted
+	RestockShare     Rate // units restocked, as a share of units accepted
 
 	Reasons      []Share // of the returns requested, most frequent first
 	Dispositions []Share // of the units accepted, most frequent first
@@ -69,7 +69,7 @@ type Money struct {
 }
 
 // Reader reads figures from the tables of this package and of the stores, and
-// remembers those of some days (see KPIs). It is safe for concurrent use.
+// remembers the figures of some days (see KPIs). It is safe for concurrent use.
 type Reader struct {
 	db *sqlstore.DB
 	// What is known for zones whole hours from UTC, and for the others.
@@ -81,7 +81,7 @@ func New(db *sqlstore.DB) *Reader {
 	return &Reader{db: db, hours: memory{unit: int64(time.Hour / quarter)}, quarters: memory{unit: 1}}
 }
 
-// KPIs returns those of a quarter in a zone, up to a few seconds ago (see
+// KPIs returns the key numbers of a quarter in a zone, up to a few seconds ago (see
 // [RollupConfig]). What it has read of a UTC day it keeps, and reads again only
 // when something of that day was counted anew, by whichever process: mostly
 // that is today. The first time it reads indexed ranges of the quarter's own

@@ -98,8 +98,8 @@ type shareRow struct {
 	Amount  int64  `bun:"amount"`
 }
 
-// recount counts some marked quarters again, those of at most a day, and
-// returns how many. It leaves out what another process is counting.
+// recount counts marked quarters again, at most a day's worth, and returns how
+// many. It leaves out what another process is counting.
 func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 	err = r.db.Tx(ctx, "observabilitydb: count marked quarters", func(ctx context.Context, tx bun.IDB) error {
 		var marked []int64
@@ -116,7 +116,7 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		if n = len(marked); n == 0 {
 			return nil
 		}
-		// Before anything is counted: whoever commits an event from here on
+		// Before anything is counted: an event that is committed from here on
 		// leaves a new mark.
 		_, err := tx.NewRaw("DELETE FROM ?(rk)kpi_dirty WHERE quarter IN (?)", bun.List(marked)).Exec(ctx)
 		if err != nil {
@@ -162,7 +162,7 @@ type count struct {
 // span is a range of time, its end not included.
 type span struct{ from, to time.Time }
 
-// replace puts new rows in the place of those of the marked quarters.
+// replace puts new rows in the place of the old rows of the marked quarters.
 func (c count) replace(ctx context.Context) error {
 	quarters, sum, err := c.events(ctx)
 	if err != nil {

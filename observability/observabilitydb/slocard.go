@@ -51,10 +51,10 @@ type Card struct {
 type Outages struct {
 	N             int           // begun in the window
 	Repaired      int           // of them, by themselves
-	MTTR          time.Duration // mean time to repair of those
+	MTTR          time.Duration // mean time to repair of the repaired ones
 	Longest       time.Duration // to repair, one that continues included
 	OpenProcesses int           // whose circuit is open now
-	OpenSince     time.Time     // the earliest of those; zero for none
+	OpenSince     time.Time     // when the first of these circuits opened; zero for none
 }
 
 // SLO is the two service levels of checkout.

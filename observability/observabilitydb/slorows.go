@@ -41,8 +41,8 @@ func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
 	return err
 }
 
-// compact puts one delta for each hour, of all processes together, in the
-// place of those from before an instant. It stands in the hour's last slot.
+// compact replaces the deltas from before an instant by one for each hour, of all
+// processes together, in the hour's last slot.
 func compact(ctx context.Context, tx bun.IDB, d sqlstore.Dialect, before time.Time) error {
 	edge := before.Truncate(time.Hour).Unix() / int64(slot/time.Second)
 	const hour = int64(time.Hour / slot)

@@ -29,7 +29,7 @@ type Actor struct {
 // System returns the actor of work that no person requested, such as a worker.
 func System(name string) Actor { return Actor{Kind: ActorSystem, Name: name} }
 
-// Stamp says when something happens, by whom and from where. Every pure function
+// Stamp says when something happens, who does it and from where. Every pure function
 // that changes an aggregate takes one; At is stored as UTC, in microseconds.
 type Stamp struct {
 	At     time.Time

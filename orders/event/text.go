@@ -11,8 +11,8 @@ import (
 )
 
 // BadText returns where the values have a text that no database keeps: one that is not
-// UTF-8, or that holds a NUL. It is a path such as "by.id" or "lines[0].name", with the names
-// that fields have in JSON, or else those of Go in that style; empty if there is none. Fields that
+// UTF-8, or that holds a NUL. It is a path such as "by.id" or "lines[0].name", with the fields'
+// names in JSON, or their Go names in that style; empty if there is none. Fields that
 // are not exported are not looked at. Events have the paths of a Stamp, and "data".
 func BadText(values ...any) string {
 	for _, v := range values {

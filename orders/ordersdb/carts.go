@@ -257,7 +257,7 @@ func (b *cartBook) save(ctx context.Context, tx bun.IDB) error {
 }
 
 // addProducts loads the products with the ids that are not there already. It
-// returns the ids of those that have flash sales.
+// returns the ids of the products that have flash sales.
 func addProducts(
 	ctx context.Context,
 	db bun.IDB,
@@ -311,7 +311,7 @@ type itemRow struct {
 
 // loadItems fills the carts with their items, and returns the products they
 // name, with one statement: q, which may lock the products (as p, by id). It
-// also returns the ids of those that have flash sales.
+// also returns the ids of the products that have flash sales.
 func loadItems(
 	ctx context.Context,
 	q *bun.SelectQuery,

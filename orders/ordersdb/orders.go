@@ -170,7 +170,7 @@ func filter(sel *bun.SelectQuery, q orders.Query) *bun.SelectQuery {
 	return sel
 }
 
-// count returns how many orders match, of which a page of some was read.
+// count returns how many orders match; a page of some of them was read.
 func (s *Store) count(ctx context.Context, sel *bun.SelectQuery, q orders.Query, some int) (n int64, err error) {
 	// A first page that is not full has all there are, and so has one with room
 	// for each of the ids.

@@ -42,7 +42,7 @@ type Option func(*Store)
 
 // Follow says that subscribers and watchers of the orders' events want these types alone.
 // Events of other types are kept without waiting for a dispatcher, which saves it a write for
-// each; see outboxdb.AppendFollowed. Without Follow all wait for whoever subscribes first.
+// each; see outboxdb.AppendFollowed. Without Follow all wait for a first subscriber.
 func Follow(types ...string) Option {
 	return func(s *Store) { s.followed = append([]string{}, types...) }
 }

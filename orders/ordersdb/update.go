@@ -28,8 +28,8 @@ func (u *updateCall) Fail(err error) {
 	u.order, u.alone, u.err = orders.Order{}, false, refusal(err)
 }
 
-// Update implements orders.Store. Calls that meet, as those of charges that are
-// answered at the same time do, are one transaction.
+// Update implements orders.Store. Calls that meet (for charges that are answered at
+// the same time, for instance) are one transaction.
 func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order) error) (orders.Order, error) {
 	if !storable(id) {
 		return orders.Order{}, notFound("order", fmt.Sprintf("%q", id))
@@ -129,9 +129,8 @@ func (s *Store) saveOrder(ctx context.Context, db bun.IDB, c orders.Change) erro
 	return s.append(ctx, db, c.Events)
 }
 
-// lockOrders loads the orders of the calls with their rows and those of their
-// payments locked. The payments' too, because Claim leases payments without
-// locking their orders.
+// lockOrders loads the orders of the calls, and locks their rows and the rows of their
+// payments: Claim leases payments without locking their orders.
 func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[string]orders.Order, error) {
 	ids := make([]string, len(calls))
 	for i, u := range calls {

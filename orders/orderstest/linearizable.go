@@ -38,7 +38,7 @@ func linearizable(t *testing.T, newStore func(t *testing.T) orders.Store, onStoc
 	}, suite.Options[*bench]{Start: func(t *suite.T) *bench { return newBench(t, newStore) }})
 }
 
-// stockState is a product of which two orders have two units each.
+// stockState is a product, and two orders of two units each.
 type stockState struct {
 	Stock    int
 	Canceled [2]bool

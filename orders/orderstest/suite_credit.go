@@ -235,8 +235,8 @@ func testCreditChangeFails(b *creditBench) {
 	b.equal("stock", b.stock(p.ID), 2)
 }
 
-// testCreditRace has a customer order several carts at once, each of which would
-// take all the store credit: those of canceled orders, and the one after them.
+// testCreditRace has a customer order several carts at once (of canceled orders, and the
+// one after them), and each would take all the store credit.
 func testCreditRace(b *creditBench) {
 	const carts = 6
 	for range 3 {

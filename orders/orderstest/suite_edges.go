@@ -32,7 +32,7 @@ func testUpdateRace(b *bench) {
 	b.folded(o.ID)
 }
 
-// missing fails the case if err is not that of what is not there.
+// missing fails the case unless err says that the thing was not found.
 func (b *bench) missing(what string, err error) {
 	b.Helper()
 	if !errors.Is(err, orders.ErrNotFound) {

@@ -151,7 +151,7 @@ func (b *bench) keptCart() (any, error) {
 	return &[]any{&c, &items, &given}, err
 }
 
-// keptPlace places the order of another customer, of which the caller keeps all.
+// keptPlace places the order of another customer, and the caller keeps all of it.
 func (b *bench) keptPlace(product int64) func() (any, error) {
 	return func() (any, error) {
 		var given orders.Placement

@@ -67,8 +67,8 @@ const (
 	// NotYetKnown: there is an answer, and it does not settle whether the effect is
 	// there.
 	NotYetKnown Failure = "not_yet_known"
-	// Setup: the provider refuses our account, our key or our request, whoever
-	// the customer is.
+	// Setup: the provider refuses our account, our key or our request; it would do so
+	// for any customer.
 	Setup Failure = "setup"
 	// Unrecognized: a definite no with a code that the adapter does not know.
 	Unrecognized Failure = "unrecognized"

@@ -31,8 +31,8 @@ type ProviderDispute struct {
 	CreatedAt         time.Time
 }
 
-// HistoryReader reads what happened to a payment at the provider, whoever did
-// it. It is apart from RefundGateway because paying needs no history, and comes
+// HistoryReader reads what happened to a payment at the provider, by us or by
+// others. It is apart from RefundGateway because paying needs no history, and comes
 // with a gateway that has one. An error ends a list, and then it is not complete.
 type HistoryReader interface {
 	// RefundsOf yields every refund of the payment, over all pages.

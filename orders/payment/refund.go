@@ -46,8 +46,8 @@ type RefundGateway interface {
 	// CreateRefund asks for the refund under the key.
 	CreateRefund(ctx context.Context, r RefundRequest) Result
 	// FindRefund looks for the refund with the attempt's id in its metadata,
-	// over all pages of the payment's refunds. When it is there the outcome is
-	// that of its state. OutcomeAbsent means that every page was read and it is
+	// over all pages of the payment's refunds. When it is there its state
+	// is the outcome. OutcomeAbsent means that every page was read and it is
 	// not there; OutcomeUnknown that the look-up itself failed.
 	FindRefund(ctx context.Context, r RefundRequest) Result
 }

@@ -23,6 +23,6 @@ func (w *Work) Lease(token string, until time.Time) {
 	w.LeaseToken, w.LeaseUntil = token, until.UTC().Truncate(time.Microsecond)
 }
 
-// LeasedBy reports whether the work is leased under the token. The instant is not
-// asked: whoever took it over has changed the token.
+// LeasedBy reports whether the work is leased under the token. The time does not
+// matter: a process that takes the work over changes the token.
 func (w Work) LeasedBy(token string) bool { return token != "" && w.LeaseToken == token }

@@ -106,7 +106,7 @@ func (p Purchase) Captured() int64 {
 }
 
 // CreditMove is store credit that an order takes, or gives back. It is what a
-// shop's orders ask of whoever keeps the ledger.
+// shop's orders ask of the ledger's keeper.
 type CreditMove struct {
 	Ref        string // names the move, such as order:ID; the same Ref moves once
 	CustomerID string

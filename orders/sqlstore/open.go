@@ -33,7 +33,7 @@ type Config struct {
 	// could not see them.
 	File string
 
-	// Options are those of New; Reader is not used.
+	// Options are handed to New; Reader is not used.
 	Options Options
 
 	// MaxConns is the size of the PostgreSQL pool, or of the SQLite pool of

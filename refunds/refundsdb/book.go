@@ -73,7 +73,7 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 			book.Balance = b.balance()
 		}
 	}
-	counted := map[string]bool{} // refunds of the payment, of which each has a row for every line
+	counted := map[string]bool{} // refunds of the payment: each has a row for every line
 	for _, l := range given {
 		if l.OrderID != r.OrderID || l.Reference == r.ClientReference {
 			continue

@@ -217,9 +217,8 @@ func lockForUpdate(ctx context.Context, tx bun.IDB, calls []*changeCall) (found 
 	return found, err
 }
 
-// lockPayments seeds the balances of payments on first use, and locks those of
-// the orders. All do so in order of the payments' ids, and none waits for
-// another in a circle.
+// lockPayments seeds the balances of payments on first use, and locks the balances of
+// the orders. All calls do so in order of the payments' ids, so there is no deadlock.
 func lockPayments(
 	ctx context.Context, tx bun.IDB, payments []refunds.OpenRequest, orderIDs []string,
 ) ([]balanceRow, error) {

@@ -62,7 +62,7 @@ func (f *flaky) Always(c Call, fault Fault) {
 func (f *flaky) PruneKeys()                 {}
 func (f *flaky) Settle(string, string) bool { return false }
 
-// Capabilities are those of the provider.
+// Capabilities are the provider's.
 func (f *flaky) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(f.Provider) }
 
 func (f *flaky) next(c Call) Fault {

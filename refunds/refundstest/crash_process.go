@@ -161,7 +161,7 @@ func (p *process) FindRefund(ctx context.Context, r payment.RefundRequest) (a pa
 	return p.call(func() payment.Result { return p.gateway.FindRefund(ctx, r) })
 }
 
-// Capabilities are those of the gateway.
+// Capabilities are the gateway's.
 func (p *process) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(p.gateway) }
 
 func (p *process) call(f func() payment.Result) (a payment.Result) {

@@ -213,7 +213,7 @@ func (s *Store) save(c refunds.Change) (refunds.Refund, error) {
 	return saved.Clone(), nil
 }
 
-// balance is that of the payment, or what it is seeded with.
+// balance is the payment's balance, or what it is seeded with.
 func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
 	if b, ok := s.balances[r.PaymentID]; ok {
 		b.Holds = slices.Clone(b.Holds)

@@ -119,8 +119,8 @@ func testLateNothing(b *bench) {
 	ended()
 }
 
-// An answer of late that says nothing would end the lease of whoever is at it,
-// and bring a third one in.
+// A late answer that says nothing would end the lease of the process that works on
+// the refund, and bring a third one in.
 func testLateUnknown(b *bench) {
 	g := &Gateway{}
 	g.Script(CallCreate, FaultLostBefore)

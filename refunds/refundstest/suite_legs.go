@@ -118,7 +118,7 @@ func (b *bench) partTakenBack() {
 			if err != nil {
 				return nil, err
 			}
-			// It is of 20.00, of which others had given 5.00.
+			// It is of 20.00; others had given 5.00 of that.
 			a.Quote.Amount, a.Quote.Whole = 1500, 3236
 			a.Quote.Fees = []refunds.Fee{{Kind: refunds.PaidByOthers, Amount: 500}}
 			r, err := refunds.NewRefund(refunds.Params{

@@ -205,7 +205,7 @@ func (b *bench) eventsOf(id string) *[]event.Event {
 	return &events
 }
 
-// updatedFrom saves a change of which the caller keeps everything.
+// updatedFrom saves a change, and the caller keeps everything of it.
 func (b *bench) updatedFrom(id string) any {
 	b.Helper()
 	var all struct {

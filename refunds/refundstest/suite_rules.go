@@ -5,7 +5,7 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// testRules saves what no refund can be, whoever made it.
+// testRules saves what no refund can be, however it was made.
 func testRules(b *bench) {
 	wrong := map[string]func(r *refunds.Refund){
 		"no method": func(r *refunds.Refund) { r.Method, r.Attempt().Method = "", "" },

@@ -130,7 +130,7 @@ func statusError(resp *http.Response, now time.Time) error {
 
 // retryAfter returns the wait that the header Retry-After asks for (RFC 9110,
 // section 10.2.3), zero for none and for what is neither seconds nor a date. A
-// date is compared with that of the response, so that clocks need not agree.
+// date is compared with the response's own Date, so that clocks need not agree.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {

@@ -19,8 +19,8 @@
 // bytes.Reader and strings.Reader, for other bodies the caller does. Each
 // attempt sends the body from its beginning.
 //
-// Repeated is what failed without a response, and what was answered with a
-// status of which [ClassifyStatus] says so. A Retry-After header is honored, in
+// A request is repeated if it failed without a response, or was answered with a
+// status that [ClassifyStatus] calls retryable. A Retry-After header is honored, in
 // seconds or as a date: the next attempt comes no earlier. If it asks for more
 // than Config.Retry.MaxRetryAfter (30 s), or for more than the context's deadline
 // leaves, the response is returned at once. After the last attempt RoundTrip
@@ -43,8 +43,7 @@
 // that failed, and the next attempt is counted, waits its turn and is reported.
 // For a request without a body net/http offers no switch. There its repeats are
 // counted: they appear in [Attempt.Repeats] and are taken out of the budget. The
-// count is of connections, so that it includes repeats of which nothing was
-// written.
+// count is of connections, so it includes repeats that wrote nothing.
 //
 // # The timeout
 //

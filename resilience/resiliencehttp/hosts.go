@@ -73,7 +73,7 @@ func (hs *hosts) evict() {
 	hs.order.Remove(victim)
 }
 
-// breakers returns those of all hosts, the most recently used first.
+// breakers returns the breakers of all hosts, the most recently used first.
 func (hs *hosts) breakers() []*resilience.Breaker {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()

@@ -26,8 +26,8 @@
 // # Concurrency
 //
 // A change locks the unit rows of its order first, in order of the line's id,
-// then the case, then the counter of the RMA numbers, so that of two requests
-// for the last unit one waits and is then refused. Concurrent changes are one
+// then the case, then the counter of the RMA numbers, so if two requests ask for
+// the last unit, one waits and is then refused. Concurrent changes are one
 // transaction, which locks the units of all their orders, then all their cases.
 // Events are written in the same transaction.
 //

@@ -211,7 +211,7 @@ func (s *Store) Publish(ctx context.Context, t returns.Terms) (returns.Terms, er
 }
 
 // termsCache keeps terms by id: published terms stay as they are, and each step
-// of a case asks for those of its order. It is safe for concurrent use.
+// of a case asks for its order's terms. It is safe for concurrent use.
 type termsCache struct {
 	mu   sync.Mutex
 	byID map[string]returns.Terms
@@ -266,8 +266,8 @@ type currentCall struct {
 	err   error
 }
 
-// currentTerms returns the latest version. Concurrent calls, as those of many
-// checkouts, are one statement, sent after the last of them came.
+// currentTerms returns the latest version. Concurrent calls (of many checkouts, say)
+// are one statement, sent after the last of them came.
 func (s *Store) currentTerms(ctx context.Context) (returns.Terms, error) {
 	c := &currentCall{}
 	if err := s.terms.Do(ctx, c); err != nil {

@@ -45,8 +45,8 @@ func insertReturn(ctx context.Context, db bun.IDB, c returns.Change) error {
 	return claim(ctx, db, c)
 }
 
-// saveReturns writes what changed of returns, and of their claims, in the order
-// of the changes, of which several may be of one return.
+// saveReturns writes what changed of returns, and of their claims, in the order of
+// the changes. Several changes may be of one return.
 func saveReturns(ctx context.Context, db bun.IDB, changes []returns.Change) error {
 	rows, lines := newest[returnRow]{}, newest[lineRow]{}
 	var events []event.Event
@@ -87,8 +87,8 @@ func (n *newest[R]) put(id string, row R) {
 	n.all[i] = row
 }
 
-// claim adds the claims of a change to those of its order's lines. Others of the
-// order may do so in the same transaction: each says by how much.
+// claim adds the claims of a change to its order's lines. Other changes of the order
+// may do so in the same transaction: each says by how much.
 func claim(ctx context.Context, db bun.IDB, c returns.Change) error {
 	for _, l := range c.After.Lines {
 		delta := c.Effects.Claims[l.OrderLineID]

@@ -30,11 +30,11 @@ type updateCall struct {
 // Fail implements sqldb.RunBatch.
 func (u *updateCall) Fail(err error) { u.alone, u.err = false, refusal(err) }
 
-// Update implements returns.Store. Calls that meet, as those of refunds that
-// are asked for at the same time do, are one transaction.
+// Update implements returns.Store. Calls that meet (for refunds that are asked for at
+// the same time, for instance) are one transaction.
 //
 // What needs an RMA number is executed by its caller after the others: it
-// locks a counter, and one transaction never locks those of two days.
+// locks the counter of a day, and no transaction locks the counters of two days.
 func (s *Store) Update(
 	ctx context.Context, id string, change func(returns.Units, returns.Return) (returns.Change, error),
 ) (returns.Return, error) {
@@ -88,8 +88,8 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 	})
 }
 
-// locked is what a transaction has locked for its calls: returns by their id,
-// and units by that of their order.
+// locked is what a transaction has locked for its calls: returns by their id, and
+// units by the id of their order.
 type locked struct {
 	returns map[string]returns.Return
 	units   map[string]returns.Units

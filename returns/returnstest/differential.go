@@ -82,7 +82,7 @@ func newCaller(b *bench, s returns.Store, run string) *caller {
 	return c
 }
 
-// terms is the id of those that are published before the first call.
+// terms is the id of the terms that are published before the first call.
 func (c *caller) terms() string { return "terms-" + c.Run }
 
 // Do implements differ.Object.
@@ -162,7 +162,7 @@ func (c *caller) known(i int) string {
 	return c.IDs[i]
 }
 
-// bought is an order of a customer. Its lines are called as those of other orders are.
+// bought is an order of a customer. Its line ids are the same as in other orders.
 func (c *caller) bought(i, j int) purchase.Purchase {
 	currency := []money.Currency{"USD", "JPY", "KWD"}[i%3]
 	o := purchase.Purchase{

@@ -21,7 +21,7 @@ import (
 // A Redis that cannot be reached, or that answers that it has no room for
 // clients, is loading or is a replica, is no error: the client connects when it
 // is first used, and again after each loss. Dial returns an error for what only
-// whoever runs it can mend: a URL that cannot be read, a user or password that is
+// an operator can mend: a URL that cannot be read, a user or password that is
 // refused, a database that does not exist.
 func Dial(url string) (rueidis.Client, error) {
 	opt, err := rueidis.ParseURL(url)

@@ -10,8 +10,7 @@
 // round trip.
 //
 // [Limiter] gives each key a limit of its own. [Fair] has one limit for all
-// keys, of which none can take more than its share while others ask, at whatever
-// process they ask.
+// keys: while others ask, at any process, no key can take more than its share.
 //
 // # What is kept
 //

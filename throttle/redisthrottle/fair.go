@@ -13,9 +13,9 @@ import (
 
 // fairScript is throttle.Fair beside the data.
 //
-// KEYS: the arrival time of all, that of the key's share in virtual time, the
-// pace (a hash), and the set of those that ask (a prefix, for a HyperLogLog per
-// window). ARGV: cost, interval, tolerance, tolerance of what is left over and
+// KEYS: the arrival time of all keys together, the arrival time of the key's share in
+// virtual time, the pace (a hash), and the set of keys that ask (a prefix, for a
+// HyperLogLog per window). ARGV: cost, interval, tolerance, tolerance of what is left over and
 // longest wait in ns, burst of a share, window in us.
 //
 // It returns how far the arrival time of all lay ahead of now, whether the
@@ -64,8 +64,8 @@ end
 return {ahead, 1, (n > 1 and not within) and 1 or 0, 0}`
 
 // Fair is throttle.Fair for all processes that use the same Redis, prefix and
-// configuration: one limit, of which each key has an equal share while others
-// ask, wherever they ask. Make one with [NewFair]; it may be used by many
+// configuration: one limit, and each key has an equal share of it while others
+// ask, at any process. Make one with [NewFair]; it may be used by many
 // goroutines at once. The zero value refuses everything with
 // throttle.ErrZeroValue.
 //
@@ -83,8 +83,8 @@ type Fair struct {
 var _ throttle.Reserver = (*Fair)(nil)
 
 // NewFair returns a limiter whose keys in Redis begin with prefix. FairConfig
-// means what it means to throttle.NewFair; MaxKeys is not needed. The errors are
-// those of [New] and of throttle.FairConfig.Validate.
+// means what it means to throttle.NewFair; MaxKeys is not needed. It returns the
+// errors of [New] and of throttle.FairConfig.Validate.
 func NewFair(client rueidis.Client, prefix string, cfg throttle.FairConfig) (*Fair, error) {
 	return newFair(client, prefix, cfg, serverClock)
 }

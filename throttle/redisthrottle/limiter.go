@@ -56,8 +56,8 @@ func newLimiter(client rueidis.Client, prefix string, limit throttle.Limit, cloc
 // Limit returns the limit of each key.
 func (l *Limiter) Limit() throttle.Limit { return l.limit }
 
-// Take satisfies throttle.Limiter. Its errors are a *throttle.CostError, that of
-// ctx, [ErrBusy], and those of Redis and the connection to it. It returns when
+// Take satisfies throttle.Limiter. Its errors are a *throttle.CostError,
+// ctx.Err(), [ErrBusy], and errors of Redis and the connection to it. It returns when
 // ctx ends, without waiting for Redis any longer.
 func (l *Limiter) Take(ctx context.Context, key string, cost int64) (throttle.Decision, error) {
 	return l.take(ctx, key, cost)

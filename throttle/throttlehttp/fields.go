@@ -21,8 +21,8 @@ const (
 	// HeadersX sends X-RateLimit-Limit, X-RateLimit-Remaining and
 	// X-RateLimit-Reset, the last in whole seconds from now.
 	HeadersX
-	// HeadersNone sends none, for limits that are better not known, as that of
-	// failed sign-ins. Retry-After is sent all the same.
+	// HeadersNone sends none, for limits that are better not known, such as the one
+	// on failed sign-ins. Retry-After is sent all the same.
 	HeadersNone
 )
 

@@ -61,7 +61,7 @@ const defaultKeys = 1 << 16
 // one with [New]. The zero value answers every request with 503.
 type Middleware struct {
 	cfg    Config
-	fair   *throttle.Fair // that of Config.Limit, or nil
+	fair   *throttle.Fair // Config.Limit if it is a Fair, else nil
 	policy atomic.Pointer[policy]
 }
 

@@ -48,8 +48,8 @@ func (p Proxies) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// Client returns the address of the client that sent r: that of the connection,
-// unless it is a trusted proxy. Then X-Forwarded-For is read from its end, where
+// Client returns the address of the client that sent r: the connection's address,
+// unless that is a trusted proxy. Then X-Forwarded-For is read from its end, where
 // the nearest proxy wrote, up to the first address that is not a trusted proxy
 // itself. What stands before that was written by the client and proves nothing.
 // Where an entry is no address, the last good one counts. It reports false if

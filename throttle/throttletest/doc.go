@@ -19,7 +19,7 @@
 //
 // # Sources
 //
-// The law is that of package throttle. The reference that random walks are
+// The law is stated in package throttle. The reference that random walks are
 // compared with is the other form of the algorithm, the continuous-state leaky
 // bucket of ITU-T Recommendation I.371.
 package throttletest

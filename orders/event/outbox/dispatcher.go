@@ -224,7 +224,7 @@ func (d *Dispatcher) subscribers(l Log) []*subscription {
 }
 
 // active returns the logs that have a subscriber or a watcher, by stream. The
-// events of the others stay for whoever subscribes first.
+// events of the other logs wait for a first subscriber.
 func (d *Dispatcher) active() []Log {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

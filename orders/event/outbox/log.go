@@ -86,7 +86,7 @@ func (s Subscriber) Wants(typ string) bool {
 	return s.Types == nil || slices.Contains(s.Types, typ)
 }
 
-// FanOut says which events are fanned out, and to whom.
+// FanOut says which events are fanned out, and to which subscribers.
 type FanOut struct {
 	Subscribers []Subscriber
 	AggregateID string    // empty means every aggregate
@@ -111,7 +111,7 @@ type Delivery struct {
 	Event      event.Event
 	Subscriber string
 	Attempts   int    // this one included
-	Token      string // that of the lease
+	Token      string // of the lease
 }
 
 // Retry is what Release writes of a delivery that is due again.

@@ -264,7 +264,7 @@ func (m *Memory) Claim(_ context.Context, c Claim) ([]Delivery, error) {
 }
 
 // claimable adds the head of an aggregate's pending deliveries to found, if c
-// may take it, and keeps those of found that are due first.
+// may take it, and keeps the deliveries that are due first.
 func (m *Memory) claimable(found, pending []*row, c Claim) []*row {
 	if len(pending) == 0 {
 		return found

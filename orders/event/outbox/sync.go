@@ -83,7 +83,7 @@ func (d *Dispatcher) deliverAggregate(ctx context.Context, s *subscription, aggr
 // that are made around it.
 type frameKey struct{}
 
-// frame is one of those, and the next one outwards.
+// frame is one subscription that is being delivered, and the frame around it.
 type frame struct {
 	sub         *subscription
 	aggregateID string

@@ -9,7 +9,7 @@ import (
 )
 
 // Watcher records something of events while they are fanned out. What it writes
-// through tx is committed with the mark that they were: tx is that of the log,
+// through tx is committed with the mark that they were: tx is the log's transaction,
 // a bun.IDB for outboxdb (whose Watcher makes one with that type) and nil for
 // [Memory]. It opens no other transaction and calls no DeliverSync.
 type Watcher func(ctx context.Context, tx any, events []event.Event) error

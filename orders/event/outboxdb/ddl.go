@@ -30,7 +30,7 @@ func DDL(d sqlstore.Dialect, stream string) string {
 }
 
 // Migrations returns the migrations that make the two tables of a stream of one's
-// own, an [Inbox] for instance. A store of this module makes those of its stream
+// own, an [Inbox] for instance. A store of this module makes the tables of its stream
 // by its own migrations.
 func Migrations(stream string) sqlstore.Migrations {
 	files := func(dialect string) fs.FS {

@@ -38,9 +38,9 @@
 // # Tables
 //
 // Each stream has its own two tables, STREAM_events and STREAM_deliveries after
-// the prefix of the database. Those of a store are made by the store's own
-// migration from the text that [DDL] returns, those of a stream of one's own by
-// [Migrations]. Delivered rows stay, as the record of what was delivered
+// the prefix of the database. A store makes its tables by its own
+// migration, from the text that [DDL] returns; for a stream of your own,
+// [Migrations] makes them. Delivered rows stay, as the record of what was delivered
 // when; partial indexes keep the pending work small.
 //
 // # Errors

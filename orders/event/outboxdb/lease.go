@@ -77,7 +77,7 @@ func (l *Log) claimable(tx bun.IDB, c outbox.Claim) *bun.SelectQuery {
 	q := tx.NewSelect().TableExpr("? AS d", l.deliveries()).Column("d.event_id").
 		Where("d.delivered_at IS NULL").
 		Where("d.subscriber = ?", c.Subscriber).
-		// Its turn among those of its aggregate. Asked for as one value it is
+		// Its turn among the deliveries of its aggregate. Asked for as one value it is
 		// looked up for each row, whatever the statistics are; as NOT EXISTS it
 		// may become a join that reads all that is pending for each row.
 		Where(`d.seq = (SELECT MIN(p.seq) FROM ? AS p WHERE p.aggregate_id = d.aggregate_id

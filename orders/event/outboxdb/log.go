@@ -29,8 +29,8 @@ type Log struct {
 
 var _ outbox.Log = (*Log)(nil)
 
-// New returns the log of a stream: "orders", "refunds" and "returns" are those of
-// the stores of this module. It returns an error unless the name is lower-case
+// New returns the log of a stream: the stores of this module have "orders", "refunds"
+// and "returns". It returns an error unless the name is lower-case
 // letters and underscores. The tables are made by a migration (see [DDL]).
 func New(db *sqlstore.DB, stream string) (*Log, error) {
 	if err := checkStream(stream); err != nil {
@@ -105,7 +105,7 @@ func (l *Log) FanOut(ctx context.Context, f outbox.FanOut) (int, error) {
 	op := "outboxdb: fan out " + l.stream
 
 	// A look without a lock first: mostly there is nothing, and on SQLite a
-	// transaction would hold up whoever writes.
+	// transaction would hold up all writers.
 	var seen []eventRow
 	if err := waiting(l.db.Read(), &seen).Column("id").Limit(1).Scan(ctx); err != nil {
 		return 0, fmt.Errorf("%s: %w", op, err)

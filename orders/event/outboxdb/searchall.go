@@ -13,10 +13,10 @@ import (
 )
 
 // Search returns a page of the events of some streams that q selects, newest first;
-// those of one instant by aggregate and Seq, descending. It returns ErrCursor for an
+// events of one instant come by aggregate and Seq, descending. It returns ErrCursor for an
 // After that is not the Next of a page. Events appended between two pages make none
 // repeat and none go missing. The ids of aggregates must sort in the database as they do
-// by bytes, which those of one case of letters do.
+// by bytes; ids in letters of one case do.
 func Search(ctx context.Context, idb bun.IDB, streams []string, q Query) (Page, error) {
 	limit := cmp.Or(q.Limit, defaultPage)
 	var all Page

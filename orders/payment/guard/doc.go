@@ -34,8 +34,8 @@
 //	unknown, any other                                 failure: a timeout, a cut connection, a 5xx
 //	an outcome that does not exist, a panic            failure
 //
-// A deadline that passes is a failure, whoever set it: the provider was given
-// its time and did not answer.
+// A deadline that passes is a failure, no matter who set it: the provider was
+// given its time and did not answer.
 //
 // # Optional interfaces
 //
@@ -45,7 +45,7 @@
 //
 // # Concurrency
 //
-// Guards are safe for concurrent use, and add no state to that of the breaker.
+// Guards are safe for concurrent use. They keep no state of their own.
 //
 // # Zero values
 //

@@ -130,7 +130,7 @@ func (g *refunds) FindRefund(ctx context.Context, r payment.RefundRequest) payme
 	return call(ctx, g.breaker, payment.OutcomeUnknown, func() payment.Result { return g.next.FindRefund(ctx, r) })
 }
 
-// Capabilities implements payment.Capable: those of the guarded gateway.
+// Capabilities implements payment.Capable: the guarded gateway's.
 func (g *refunds) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(g.next) }
 
 // listingRefunds guards a gateway that lists its refunds too.

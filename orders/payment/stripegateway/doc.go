@@ -18,7 +18,7 @@
 // An answer is bounded in size, a list also in length; redirects are not followed,
 // and neither this package nor net/http sends a request twice. An answer that
 // names no object, another object than was asked about, another currency, or
-// another mode than that of the key is unknown.
+// another mode (live or test) than the key's is unknown.
 //
 // # Outcomes
 //
@@ -26,11 +26,11 @@
 // HTTP status, and Stripe's error type and code:
 //
 //	no usable answer (timeout, cut connection, refused)   unknown
-//	2xx, a known object state                             that of the state
+//	2xx, a known object state                             by the state
 //	2xx, a state we don't know                            unknown
 //	400, 404 invalid_request_error                        refused
 //	400 lock_timeout (still in flight)                    nothing happened
-//	400 payment_intent_unexpected_state                   that of the state told
+//	400 payment_intent_unexpected_state                   by the state in the answer
 //	400 idempotency_error (same key, other parameters)    unknown
 //	401, 403 invalid_request_error (the account's key)    nothing happened
 //	402 card_error, whatever the decline code             refused

@@ -157,8 +157,8 @@ func (g *Gateway) sessionState(
 	return state, a
 }
 
-// pageState is what a session means for the money, by its own state and that of
-// its PaymentIntent, which there may be none of before the customer pays. It is
+// pageState is what a session means for the money, by its own state and its
+// PaymentIntent's. Before the customer pays there may be no PaymentIntent. It is
 // empty for what is not recognized.
 //
 // The PaymentIntent can be confirmed on the page alone, and never once the session

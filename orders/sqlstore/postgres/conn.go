@@ -19,9 +19,9 @@ type timeLimits struct{ statement, lock, idle time.Duration }
 // noLimits are for migrations.
 var noLimits timeLimits
 
-// begin is the text that begins a transaction with these limits. They are
-// those of this transaction and of no other: behind a pooler the next one may
-// run on another connection, and this connection serves another caller next.
+// begin is the text that begins a transaction with these limits. They hold for
+// this transaction alone: behind a pooler the next one may run on another
+// connection, and this connection serves another caller next.
 func (l timeLimits) begin(isolation string) string {
 	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return "BEGIN" + isolation +

@@ -147,7 +147,7 @@ func (c *Crashable) Kill() {
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		left := slices.DeleteFunc(slices.Clone(children), func(pid int) bool {
 			state, _ := stat(pid)
-			return state == "" || state == "Z" // whoever inherits it need not have reaped it
+			return state == "" || state == "Z" // the process that inherits it need not have reaped it
 		})
 		if len(left) == 0 {
 			return

@@ -30,9 +30,9 @@ cd / && rm -rf "$1"
 exit 0
 `
 
-// poolerSettings are those of a pooler in transaction mode with few
-// connections, so that consecutive transactions of a client meet others. It
-// takes no start-up parameter that it can't keep for each client.
+// poolerSettings configure a pooler in transaction mode with few connections, so
+// that consecutive transactions of a client run on different ones. The pooler takes
+// no start-up parameter that it can't keep for each client.
 const poolerSettings = `[databases]
 * = host=%s port=%s user=%s password=%s
 [pgbouncer]

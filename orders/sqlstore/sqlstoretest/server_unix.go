@@ -40,7 +40,7 @@ exit 0
 `
 
 // startServer starts a server of this process's own and returns the URL of its
-// database. It answers in about a second, most of which is initdb.
+// database. It answers in about a second; most of that is initdb.
 //
 // Commits are not flushed to disk, unless SQLSTORETEST_FSYNC=on asks for it.
 func startServer() (string, error) {
@@ -140,8 +140,8 @@ func awaitServer(url string, exited <-chan error) error {
 // programs do.
 func isPostgresEnv(kv string) bool { return len(kv) > 2 && kv[:2] == "PG" }
 
-// findBinaries returns the folder of initdb and postgres: that of PATH, else
-// the newest version where Debian and its kin put them.
+// findBinaries returns the folder of initdb and postgres: by PATH, or else the
+// newest version where Debian and its relatives put them.
 func findBinaries() (string, error) {
 	if p, err := exec.LookPath("initdb"); err == nil {
 		if p, err = filepath.EvalSymlinks(p); err == nil && isFile(filepath.Join(filepath.Dir(p), "postgres")) {

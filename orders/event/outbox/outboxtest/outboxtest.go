@@ -216,8 +216,8 @@ func (b *logBuffer) String() string {
 
 func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(b, nil)) }
 
-// spy is a log that records leases and outcomes. If dead is set it is that of a
-// process which ends before it can write an outcome.
+// spy is a log that records leases and outcomes. If dead is set, its process ends
+// before it can write an outcome.
 type spy struct {
 	outbox.Log
 	dead bool
