@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -129,6 +130,9 @@ func (s *App) webhook(r *http.Request, log *slog.Logger) (string, int, error) {
 	if err != nil {
 		return hookRefused, http.StatusBadRequest, err
 	}
+	if !s.concerns(e) {
+		return hookUnknown, http.StatusOK, nil
+	}
 	// What is begun is finished, also when the sender has gone away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), webhookTime)
 	defer cancel()
@@ -142,6 +146,15 @@ func (s *App) webhook(r *http.Request, log *slog.Logger) (string, int, error) {
 	}
 	log.InfoContext(ctx, "payment webhook", "webhook_id", e.ID, "type", e.Type, "object", e.Reference, "result", result)
 	return result, http.StatusOK, nil
+}
+
+// concerns reports whether a message is of our own account, and of the mode of our key.
+func (s *App) concerns(e stripegateway.Event) bool {
+	key := s.Config.StripeKey()
+	if e.Livemode && strings.Contains(key, "_test_") || !e.Livemode && strings.Contains(key, "_live_") {
+		return false
+	}
+	return e.Account == ""
 }
 
 // follow does what a message requests. Doing it again does no harm.

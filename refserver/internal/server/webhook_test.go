@@ -21,6 +21,8 @@ type message struct {
 	id, kind, object string
 	secret           string        // empty: the right one
 	age              time.Duration // of the signature
+	live             bool
+	account          string // a connected one; empty: our own
 }
 
 func (b *bench) deliver(m message) answer {
@@ -29,10 +31,12 @@ func (b *bench) deliver(m message) answer {
 		m.secret = secret
 	}
 	body := fmt.Sprintf(
-		`{"id":%q,"object":"event","type":%q,"created":%d,"data":{"object":%s}}`,
+		`{"id":%q,"object":"event","type":%q,"created":%d,"livemode":%t,"account":%q,"data":{"object":%s}}`,
 		m.id,
 		m.kind,
 		time.Now().Unix(),
+		m.live,
+		m.account,
 		m.object,
 	)
 	signed := webhook.GenerateTestSignedPayload(
@@ -163,6 +167,26 @@ func TestAMessageOfTheProvider(t *testing.T) {
 				message{
 					id: "evt_g", kind: "charge.dispute.created",
 					object: `{"id":"dp_1","object":"dispute","payment_intent":"pi_nowhere","status":"needs_response"}`,
+				},
+				200,
+				"unknown_object",
+				0,
+			},
+			{
+				"of another amount, in live mode under a test key",
+				message{
+					id: "evt_live", kind: "payment_intent.succeeded", live: true,
+					object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount-1),
+				},
+				200,
+				"unknown_object",
+				0,
+			},
+			{
+				"of another amount, of another account",
+				message{
+					id: "evt_connected", kind: "payment_intent.succeeded", account: "acct_1",
+					object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount-1),
 				},
 				200,
 				"unknown_object",
