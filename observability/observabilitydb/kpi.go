@@ -69,7 +69,7 @@ type Money struct {
 }
 
 // Reader reads figures from the tables of this package and of the stores, and
-// remembers the figures of some days (see KPIs). It is safe for concurrent use.
+// remembers those of some days (see KPIs). It is safe for concurrent use.
 type Reader struct {
 	db *sqlstore.DB
 	// What is known for zones whole hours from UTC, and for the others.
