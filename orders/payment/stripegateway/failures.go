@@ -56,7 +56,7 @@ var chargeFailures = func() map[string]payment.Failure {
 }()
 
 // byFailure lists every code that Stripe publishes: the decline codes of
-// https://docs.stripe.com/declines/codes, the error codes of
+// https://docs.stripe.com/declines/codes for cards and for local payment methods, the error codes of
 // https://docs.stripe.com/error-codes, the types of
 // https://docs.stripe.com/api/errors, and this package's own. A test compares it
 // with the lists of the library, so that a newer one adds no code unseen.
@@ -69,14 +69,16 @@ var byFailure = map[payment.Failure]string{
 		revocation_of_all_authorizations revocation_of_authorization security_violation service_not_allowed
 		stop_payment_order transaction_not_allowed lost_card stolen_card pickup_card restricted_card
 		card_declined card_error debit_not_authorized payment_method_provider_decline refer_to_customer
-		bank_account_declined payment_intent_payment_attempt_failed setup_attempt_failed`,
-	payment.DeclinedByProvider: `fraudulent merchant_blacklist request_blocked
+		bank_account_declined payment_intent_payment_attempt_failed setup_attempt_failed lost_or_stolen_card
+		invalid_authorization partner_generic_decline`,
+	payment.DeclinedByProvider: `fraudulent merchant_blacklist request_blocked compliance_violation
+		partner_high_risk_customer
 		payment_intent_konbini_rejected_confirmation_number charge_exceeds_source_limit
 		charge_exceeds_transaction_limit application_fees_not_allowed`,
-	payment.InsufficientFunds: `insufficient_funds`,
+	payment.InsufficientFunds: `insufficient_funds partner_insufficient_funds`,
 	payment.CardLimit: `card_velocity_exceeded withdrawal_count_limit_exceeded invalid_amount
-		card_decline_rate_limit_exceeded`,
-	payment.CardExpired: `expired_card`,
+		card_decline_rate_limit_exceeded payment_limit_exceeded partner_invalid_amount`,
+	payment.CardExpired: `expired_card partner_expired_card expired_payment_information`,
 	payment.CardUnusable: `card_not_supported currency_not_supported invalid_account new_account_information_available
 		pin_try_exceeded testmode_decline account_closed account_number_invalid bank_account_bad_routing_numbers
 		bank_account_exists bank_account_restricted bank_account_unusable bank_account_unverified
@@ -85,15 +87,19 @@ var byFailure = map[payment.Failure]string{
 		payment_method_unsupported_type payment_intent_incompatible_payment_method sepa_unsupported_account
 		token_card_network_invalid india_recurring_payment_mandate_canceled billing_invalid_mandate
 		payment_intent_mandate_invalid setup_intent_mandate_invalid setup_intent_mobile_wallet_unsupported
-		financial_connections_account_inactive`,
+		financial_connections_account_inactive card_already_activated invalid_billing_agreement
+		invalid_customer_account partner_action_not_supported partner_invalid_currency
+		recurring_not_supported_by_bank`,
 	payment.WrongDetails: `incorrect_number invalid_number incorrect_cvc invalid_cvc incorrect_pin invalid_pin
 		incorrect_zip incorrect_address invalid_expiry_month invalid_expiry_year email_invalid postal_code_invalid
 		routing_number_invalid payment_method_billing_details_address_missing invalid_characters
 		payment_method_microdeposit_failed payment_method_microdeposit_verification_amounts_invalid
 		payment_method_microdeposit_verification_amounts_mismatch
 		payment_method_microdeposit_verification_attempts_exceeded
-		payment_method_microdeposit_verification_descriptor_code_mismatch shipping_address_invalid`,
-	payment.AuthenticationRequired: `authentication_required offline_pin_required online_or_offline_pin_required
+		payment_method_microdeposit_verification_descriptor_code_mismatch shipping_address_invalid
+		invalid_payment_information invalid_track_data`,
+	payment.AuthenticationRequired: `authentication_required authentication_not_handled
+		mobile_device_authentication_required offline_pin_required online_or_offline_pin_required
 		payment_intent_action_required payment_intent_authentication_failure setup_intent_authentication_failure
 		invoice_payment_intent_requires_action`,
 	payment.AmountTooSmall:   `amount_too_small`,
@@ -102,15 +108,16 @@ var byFailure = map[payment.Failure]string{
 	payment.Expired: `capture_charge_authorization_expired charge_expired_for_capture
 		payment_intent_payment_attempt_expired setup_intent_setup_attempt_expired customer_session_expired
 		payment_method_microdeposit_verification_timeout`,
-	payment.Duplicate:       `duplicate_transaction`,
-	payment.Disputed:        `charge_disputed refund_disputed_payment`,
+	payment.Duplicate:       `duplicate_transaction partner_duplicate_transaction`,
+	payment.Disputed:        `charge_disputed refund_disputed_payment payment_disputed`,
 	payment.ProviderBalance: `balance_insufficient`,
 	payment.AlreadyRefunded: `charge_already_refunded`,
 	payment.NotRefundable:   `charge_not_refundable`,
 	payment.CanceledAtProvider: `payment_intent_unexpected_state payment_method_customer_decline
 		charge_already_captured capture_unauthorized_payment return_intent_already_processed`,
-	payment.UnknownAtProvider: `resource_missing`,
+	payment.UnknownAtProvider: `resource_missing partner_payment_not_found`,
 	payment.TryLater: `try_again_later issuer_not_available processing_error reenter_transaction approve_with_id
+		partner_processing_error
 		lock_timeout rate_limit rate_limit_error idempotency_key_in_use payment_method_provider_timeout
 		payment_intent_rate_limit_exceeded acss_debit_session_incomplete terminal_reader_busy terminal_reader_offline
 		terminal_reader_timeout terminal_reader_hardware_fault forwarding_api_retryable_upstream_error
@@ -119,7 +126,8 @@ var byFailure = map[payment.Failure]string{
 		financial_connections_account_unavailable_account_numbers
 		financial_connections_no_successful_transaction_refresh`,
 	payment.NotYetKnown: `api_error idempotency_error ` + codeUnexpected,
-	payment.Setup: `invalid_request_error authentication_error permission_error temporary_session_expired
+	payment.Setup: `invalid_business_account invalid_request_error authentication_error permission_error
+		temporary_session_expired
 		account_country_invalid_address account_error_country_change_requires_additional_steps
 		account_information_mismatch account_invalid account_token_required_for_v2_account alipay_upgrade_required
 		api_key_expired balance_invalid_parameter bitcoin_upgrade_required cardholder_phone_number_required

@@ -17,15 +17,26 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// declineCodes is the list of https://docs.stripe.com/declines/codes.
-const declineCodes = `authentication_required approve_with_id call_issuer card_not_supported card_velocity_exceeded
+// declineCodes is the list of https://docs.stripe.com/declines/codes, of cards.
+const declineCodes = `authentication_required authentication_not_handled mobile_device_authentication_required
+	approve_with_id call_issuer card_not_supported card_velocity_exceeded
 	currency_not_supported do_not_honor do_not_try_again duplicate_transaction expired_card fraudulent generic_decline
-	incorrect_number incorrect_cvc incorrect_pin incorrect_zip insufficient_funds invalid_account invalid_amount
+	incorrect_address incorrect_number incorrect_cvc incorrect_pin incorrect_zip insufficient_funds
+	invalid_account invalid_amount
 	invalid_cvc invalid_expiry_month invalid_expiry_year invalid_number invalid_pin issuer_not_available lost_card
 	merchant_blacklist new_account_information_available no_action_taken not_permitted offline_pin_required
 	online_or_offline_pin_required pickup_card pin_try_exceeded processing_error reenter_transaction restricted_card
 	revocation_of_all_authorizations revocation_of_authorization security_violation service_not_allowed stolen_card
 	stop_payment_order testmode_decline transaction_not_allowed try_again_later withdrawal_count_limit_exceeded`
+
+// localDeclineCodes is the list of the same page of local payment methods, such as iDEAL: both
+// what the code can be and the reason of the outcome.
+const localDeclineCodes = `card_already_activated compliance_violation expired_payment_information
+	invalid_authorization invalid_billing_agreement invalid_business_account invalid_customer_account
+	invalid_payment_information invalid_track_data lost_or_stolen_card partner_action_not_supported
+	partner_duplicate_transaction partner_expired_card partner_generic_decline partner_high_risk_customer
+	partner_insufficient_funds partner_invalid_amount partner_invalid_currency partner_payment_not_found
+	partner_processing_error payment_disputed payment_limit_exceeded recurring_not_supported_by_bank`
 
 // refundReasons is the list of https://docs.stripe.com/refunds#failed-refunds.
 const refundReasons = `charge_for_pending_refund_disputed declined expired_or_canceled_card insufficient_funds
@@ -55,7 +66,8 @@ func published(t *testing.T, file, kind string, least int) []string {
 func TestEveryCodeThatStripePublishesIsMapped(t *testing.T) {
 	charge := slices.Concat(
 		published(t, "error.go", "DeclineCode", 47), published(t, "error.go", "ErrorCode", 186),
-		published(t, "error.go", "ErrorType", 6), strings.Fields(declineCodes), []string{string(rateLimitError)})
+		published(t, "error.go", "ErrorType", 6), strings.Fields(declineCodes), strings.Fields(localDeclineCodes),
+		[]string{string(rateLimitError)})
 	for _, code := range charge {
 		if _, ok := chargeFailures[code]; !ok {
 			t.Errorf("%s is mapped to no failure of a charge; add it to byFailure", code)
