@@ -104,6 +104,9 @@ func TestTheRunbookDoesWhatItSaysWordForWord(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			started := time.Now()
 			err = cmd.Run()
+			if cmd.Process == nil {
+				t.Fatal(err)
+			}
 			// What a block leaves running in the background ends with it.
 			within(t, time.Minute, "the end of what runs in the background", func(context.Context) error {
 				if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); !errors.Is(err, syscall.ESRCH) {
