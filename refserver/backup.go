@@ -52,5 +52,9 @@ func (c restoreCommand) Run(p *process) error {
 }
 
 func backupSource(c config.Config) backup.Source {
-	return backup.Source{DatabaseURL: c.DirectURL(), SQLiteFile: c.SQLiteFile(), EvidenceDir: c.EvidenceDir()}
+	s := backup.Source{DatabaseURL: c.DirectURL(), SQLiteFile: c.SQLiteFile(), EvidenceDir: c.EvidenceDir()}
+	if c.Simulated() {
+		s.LedgerFile = c.LedgerFile()
+	}
+	return s
 }

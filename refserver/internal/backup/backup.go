@@ -2,10 +2,11 @@
 // a folder again.
 //
 // The folder holds the database as of one instant (returnkit.db, or
-// returnkit.pgdump in the custom format of pg_dump), then the photos, copied
-// after it: a photo is stored before the row that names it, and never changed,
-// so every row of the copy finds its photos. manifest.json is written last; a
-// folder without it is not a backup.
+// returnkit.pgdump in the custom format of pg_dump), then the photos and the
+// ledger of a payment simulator that the shop runs itself, copied after it: a
+// photo is stored, and a payment made, before the row that names it, and neither
+// is changed, so every row of the copy finds both. manifest.json is written last;
+// a folder without it is not a backup. Only its owner can read what is in it.
 package backup
 
 import (
@@ -14,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -29,6 +31,7 @@ type Source struct {
 	DatabaseURL string // postgres://...; empty for SQLiteFile
 	SQLiteFile  string
 	EvidenceDir string
+	LedgerFile  string // of a simulator that the shop runs itself; empty for none
 }
 
 // Manifest says what a backup holds.
@@ -45,6 +48,7 @@ const (
 	sqliteName   = "returnkit.db"
 	dumpName     = "returnkit.pgdump"
 	evidenceName = "evidence"
+	ledgerName   = "paysim-ledger.jsonl"
 )
 
 // Save copies the shop into the folder to, which must be empty or missing. The
@@ -55,9 +59,15 @@ func Save(ctx context.Context, s Source, to string, now time.Time) (Manifest, er
 		return Manifest{}, err
 	}
 	m := Manifest{At: now.UTC(), Kind: "sqlite", Database: sqliteName}
-	var err error
 	if s.DatabaseURL != "" {
 		m.Kind, m.Database = "postgres", dumpName
+	}
+	// Both write into the file that is there, and would make one that everybody can read.
+	if err := writeSynced(filepath.Join(to, m.Database), nil); err != nil {
+		return Manifest{}, fmt.Errorf("backup: %w", err)
+	}
+	var err error
+	if s.DatabaseURL != "" {
 		err = dump(ctx, s.DatabaseURL, filepath.Join(to, dumpName))
 	} else {
 		err = copySQLite(ctx, s.SQLiteFile, filepath.Join(to, sqliteName))
@@ -69,11 +79,15 @@ func Save(ctx context.Context, s Source, to string, now time.Time) (Manifest, er
 	if err != nil {
 		return Manifest{}, fmt.Errorf("backup: copy the photos: %w", err)
 	}
+	ledger, err := copyLedger(s.LedgerFile, filepath.Join(to, ledgerName))
+	if err != nil {
+		return Manifest{}, err
+	}
 	info, err := os.Stat(filepath.Join(to, m.Database))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("backup: %w", err)
 	}
-	m.Photos, m.Bytes = photos.files, photos.bytes+info.Size()
+	m.Photos, m.Bytes = photos.files, photos.bytes+ledger+info.Size()
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return Manifest{}, fmt.Errorf("backup: %w", err)
@@ -86,7 +100,8 @@ func Save(ctx context.Context, s Source, to string, now time.Time) (Manifest, er
 
 // Restore makes the shop s of the backup in the folder from. What is there
 // already is never overwritten: the SQLite file must be missing, the PostgreSQL
-// database without tables, the folder of photos empty or missing.
+// database without tables, the folder of photos empty or missing, and so the
+// simulator's ledger.
 func Restore(ctx context.Context, s Source, from string) (Manifest, error) {
 	data, err := os.ReadFile(filepath.Join(from, manifestName))
 	if err != nil {
@@ -111,6 +126,11 @@ func Restore(ctx context.Context, s Source, from string) (Manifest, error) {
 	if err := emptyFolder(s.EvidenceDir); err != nil {
 		return Manifest{}, err
 	}
+	if s.LedgerFile != "" {
+		if err := missing(s.LedgerFile); err != nil {
+			return Manifest{}, err
+		}
+	}
 	if kind == "postgres" {
 		err = load(ctx, s.DatabaseURL, filepath.Join(from, dumpName))
 	} else {
@@ -122,7 +142,36 @@ func Restore(ctx context.Context, s Source, from string) (Manifest, error) {
 	if _, err := copyTree(ctx, filepath.Join(from, evidenceName), s.EvidenceDir); err != nil {
 		return Manifest{}, fmt.Errorf("backup: copy the photos: %w", err)
 	}
-	return m, nil
+	if s.LedgerFile != "" {
+		_, err = copyLedger(filepath.Join(from, ledgerName), s.LedgerFile)
+	}
+	return m, err
+}
+
+// copyLedger copies a simulator's ledger, where there is one. Its last line may be half of one, which
+// the simulator drops: it is of no row that was copied before.
+func copyLedger(from, to string) (n int64, err error) {
+	if from == "" {
+		return 0, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return 0, fmt.Errorf("backup: %w", err)
+	}
+	if n, err = copyFile(from, to); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return n, fmt.Errorf("backup: copy the simulator's ledger: %w", err)
+	}
+	return n, nil
+}
+
+// missing returns an error where there is something of the name.
+func missing(name string) error {
+	if _, err := os.Lstat(name); err == nil {
+		return fmt.Errorf("backup: %s is there already; move it away, or set DATA_DIR to an empty folder", name)
+	}
+	return nil
 }
 
 // copySQLite writes what the database holds at one instant into a new file.
@@ -145,8 +194,8 @@ func copySQLite(ctx context.Context, file, to string) (err error) {
 // restoreSQLite puts the copy in place whole or not at all.
 func restoreSQLite(ctx context.Context, from, file string) error {
 	for _, name := range []string{file, file + "-wal"} {
-		if _, err := os.Lstat(name); err == nil {
-			return fmt.Errorf("backup: %s is there already; move it away, or set DATA_DIR to an empty folder", name)
+		if err := missing(name); err != nil {
+			return err
 		}
 	}
 	if err := checkSQLite(ctx, from); err != nil {

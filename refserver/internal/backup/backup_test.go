@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"database/sql"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,10 @@ func shop(t *testing.T, url string) (backup.Source, *sqlstore.DB) {
 		if err := os.WriteFile(filepath.Join(s.EvidenceDir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	s.LedgerFile = filepath.Join(t.TempDir(), "ledger.jsonl")
+	if err := os.WriteFile(s.LedgerFile, []byte("payments\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return s, db
 }
@@ -88,7 +93,7 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 					}
 				}
 			})
-			to := filepath.Join(t.TempDir(), "copy")
+			to := t.TempDir() // others may look into it
 			m, err := backup.Save(t.Context(), s, to, instant)
 			close(stop)
 			writers.Wait()
@@ -99,7 +104,21 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 				t.Errorf("the manifest says %+v", m)
 			}
 
+			err = filepath.WalkDir(to, func(name string, entry fs.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				if info, err := entry.Info(); err != nil || info.Mode().Perm()&0o077 != 0 && name != to {
+					t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+
 			fresh := backup.Source{
+				LedgerFile:  filepath.Join(t.TempDir(), "new", "ledger.jsonl"),
 				SQLiteFile:  filepath.Join(t.TempDir(), "new", "shop.db"),
 				EvidenceDir: filepath.Join(t.TempDir(), "photos"),
 			}
@@ -115,6 +134,9 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 			photo, err := os.ReadFile(filepath.Join(fresh.EvidenceDir, "2026", "05", "a.jpg"))
 			if err != nil || string(photo) != "photo" {
 				t.Errorf("the photo came back as %q, %v", photo, err)
+			}
+			if ledger, err := os.ReadFile(fresh.LedgerFile); err != nil || string(ledger) != "payments\n" {
+				t.Errorf("the simulator's ledger came back as %q, %v", ledger, err)
 			}
 			if _, err := os.Stat(filepath.Join(fresh.EvidenceDir, "2026", "05", ".new-b")); err == nil {
 				t.Error("a file that was being written was copied")
