@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -81,8 +82,18 @@ func TestALostDisputeOfAnOrderWithoutAReturnIsShown(t *testing.T) {
 		if err != nil || len(all) != 1 || all[0].Counted != o.Payment.Amount || all[0].State != refunds.OutsidePaid {
 			t.Errorf("outside money %+v, %v", all, err)
 		}
+		staff := b.signIn()
+		staff.get("/orders/"+o.ID).want(t, 200, "Given back outside of this shop", d.ID)
+		staff.get("/admin/queue").want(t, 200, o.Number, d.ID)
+		dashboard := staff.get("/admin/dashboard").want(t, 200, "Needs attention").body
+		if n := needsReview.FindStringSubmatch(dashboard); n == nil || n[1] != "2" {
+			t.Errorf("the dashboard says that %q need review", n)
+		}
 	})
 }
+
+// needsReview finds how much needs review on the dashboard.
+var needsReview = regexp.MustCompile(`(?s)Needs review</[^>]*>\D*?>(\d+)<`)
 
 func TestACaseThatWasRefundedElsewhereIsClosed(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
