@@ -14,11 +14,14 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundsdb"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -29,8 +32,12 @@ const (
 	callsShown = 12
 )
 
+// ordersStream is that of the events of orders.
+const ordersStream = "orders"
+
 // Queue reads what needs review, and resolves it. All fields are required.
 type Queue struct {
+	DB      *sqlstore.DB // of all of them
 	Orders  *orders.Service
 	Returns *returns.Service
 	Refunds *refunds.Service
@@ -124,24 +131,16 @@ func (q Queue) Items(ctx context.Context) (Items, error) {
 		return w, err
 	}
 	w.RefundCount = n
-	for _, r := range list {
-		waiting, err := q.refund(ctx, r)
-		if err != nil {
-			return w, err
-		}
-		w.Refunds = append(w.Refunds, waiting)
+	if w.Refunds, err = q.refunds(ctx, list); err != nil {
+		return w, err
 	}
 	sold, n, err := q.Orders.Orders(ctx, orders.Query{NeedsReview: true, PageSize: Shown})
 	if err != nil {
 		return w, err
 	}
 	w.OrderCount = n
-	for _, o := range sold {
-		tries, err := q.tries(ctx, o.ID)
-		if err != nil {
-			return w, err
-		}
-		w.Orders = append(w.Orders, Order{Order: o, Tries: tries})
+	if w.Orders, err = q.orders(ctx, sold); err != nil {
+		return w, err
 	}
 	if w.Approvals, w.ApprovalCount, err = q.Approvals.Waiting(ctx, Shown); err != nil {
 		return w, err
@@ -150,13 +149,38 @@ func (q Queue) Items(ctx context.Context) (Items, error) {
 	return w, err
 }
 
-// refund completes a refund with what its events say.
-func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
-	w := Refund{Refund: r, Why: "the provider has not said whether it paid"}
-	events, err := q.Refunds.Events(ctx, r.ID)
-	if err != nil {
-		return w, err
+// history returns all events of the aggregates of a stream by their ids, read at once.
+func (q Queue) history(ctx context.Context, stream string, ids []string) (map[string][]event.Event, error) {
+	events, err := outboxdb.Events(ctx, q.DB.Read(), stream, ids...)
+	of := make(map[string][]event.Event, len(ids))
+	for _, e := range events {
+		of[e.AggregateID] = append(of[e.AggregateID], e)
 	}
+	return of, err
+}
+
+// refunds completes refunds with what their events say.
+func (q Queue) refunds(ctx context.Context, list []refunds.Refund) ([]Refund, error) {
+	ids := make([]string, len(list))
+	for i, r := range list {
+		ids[i] = r.ID
+	}
+	history, err := q.history(ctx, refundsdb.EventPrefix, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Refund, len(list))
+	for i, r := range list {
+		if out[i], err = refundOf(r, history[r.ID]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// refundOf completes a refund with what its events say.
+func refundOf(r refunds.Refund, events []event.Event) (_ Refund, err error) {
+	w := Refund{Refund: r, Why: "the provider has not said whether it paid"}
 	if w.Calls, err = refunds.ProviderCalls(events, callsShown); err != nil {
 		return w, err
 	}
@@ -177,12 +201,29 @@ func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
 	return w, nil
 }
 
-// tries are the last attempts to charge an order, oldest first.
-func (q Queue) tries(ctx context.Context, id string) ([]Try, error) {
-	events, err := q.Orders.Events(ctx, id)
+// orders completes orders with what their events say.
+func (q Queue) orders(ctx context.Context, list []orders.Order) ([]Order, error) {
+	ids := make([]string, len(list))
+	for i, o := range list {
+		ids[i] = o.ID
+	}
+	history, err := q.history(ctx, ordersStream, ids)
 	if err != nil {
 		return nil, err
 	}
+	out := make([]Order, len(list))
+	for i, o := range list {
+		tries, err := triesOf(history[o.ID])
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Order{Order: o, Tries: tries}
+	}
+	return out, nil
+}
+
+// triesOf are the last attempts to charge an order, oldest first.
+func triesOf(events []event.Event) ([]Try, error) {
 	var tries []Try
 	for _, e := range events {
 		if e.Type != orders.EventChargeAttempted {

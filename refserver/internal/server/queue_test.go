@@ -153,6 +153,27 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 	})
 }
 
+// uncharged makes an order of one unit by card whose charge has an unknown outcome.
+func (b *bench) uncharged(who event.Actor) orders.Order {
+	b.t.Helper()
+	b.faults(paysim.Faults{Down: true})
+	o := b.buy(who, 1)
+	b.faults(paysim.Faults{})
+	o, err := ordersdb.New(b.DB).Update(b.t.Context(), o.ID, func(o *orders.Order) error {
+		st := event.Stamp{At: time.Now(), By: event.System("test")}
+		if err := o.Confirming(st, "pi_"+o.ID); err != nil {
+			return err
+		}
+		return o.ChargeAttempted(st, orders.ChargeResult{
+			Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, NeedsReview: true,
+		})
+	})
+	if err != nil || !o.Payment.Work.NeedsReview {
+		b.t.Fatalf("%+v, %v", o.Payment.Work, err)
+	}
+	return o
+}
+
 func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		b := open(t, settings...)
@@ -168,23 +189,8 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 			{"not_paid", orders.StatusCanceled, 1},
 		} {
 			t.Run(tc.outcome, func(t *testing.T) {
-				b.faults(paysim.Faults{Down: true})
-				o := b.buy(who, 1)
-				b.faults(paysim.Faults{})
+				o := b.uncharged(who)
 				stock := b.stock()
-				o, err := ordersdb.New(b.DB).Update(ctx, o.ID, func(o *orders.Order) error {
-					st := event.Stamp{At: time.Now(), By: event.System("test")}
-					if err := o.Confirming(st, "pi_"+o.ID); err != nil {
-						return err
-					}
-					return o.ChargeAttempted(st, orders.ChargeResult{
-						Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true,
-						NeedsReview: true,
-					})
-				})
-				if err != nil || !o.Payment.Work.NeedsReview {
-					t.Fatalf("%+v, %v", o.Payment.Work, err)
-				}
 				staff.get("/admin/queue").want(t, 200, o.Number, o.Payment.Key, "nobody answers",
 					"Record payment as captured", "Look up again")
 				path := "/admin/queue/orders/" + o.ID + "/resolve"
@@ -192,7 +198,8 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 				staff.form(path, url.Values{"outcome": {"x"}, "reason": {"why"}}).want(t, 400)
 				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 302)
 				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 409)
-				if o, err = b.Orders.Order(ctx, o.ID); err != nil || o.Status != tc.want ||
+				o, err := b.Orders.Order(ctx, o.ID)
+				if err != nil || o.Status != tc.want ||
 					o.Payment.Work.NeedsReview ||
 					b.stock() != stock+tc.back {
 					t.Errorf("order %s, stock %d after %d, %v", o.Status, b.stock(), stock, err)

@@ -85,7 +85,7 @@ func New(s *app.App) (http.Handler, error) {
 
 func reviewQueue(s *app.App) review.Queue {
 	return review.Queue{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
+		DB: s.DB, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
 		Approvals: s.Approvals,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/statements"
@@ -79,5 +80,32 @@ func TestStatementsPerRefundRequest(t *testing.T) {
 		admin.json("/api/admin/returns/"+second.ID+"/receive", `{}`).want(t, http.StatusConflict)
 		refund(second.ID)
 		c.Want(t, "refund by card of a case on which this process has let somebody act", 36, 5)
+	})
+}
+
+// TestStatementsPerReviewQueue holds what the review queue costs over HTTP, and that it costs the
+// same for much as for little.
+func TestStatementsPerReviewQueue(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		who, staff := b.customer("ada"), b.signIn()
+		c := statements.Watch(b.DB)
+		for n := 1; n <= 3; n += 2 {
+			for range n {
+				r := b.approved(b.buy(who, 1))
+				b.unknown(&r)
+				b.uncharged(who)
+			}
+			c.Take()
+			// The session; the refunds that wait, how many they are, their attempts and their events; the
+			// orders, their lines, their payments and their events; approvals and discrepancies.
+			queue := staff.get("/api/admin/queue").want(t, http.StatusOK)
+			for _, what := range []string{"the answer of the provider", "nobody answers"} {
+				if got := strings.Count(queue.body, what); got < n {
+					t.Errorf("of %d and more %q is said %d times", n, what, got)
+				}
+			}
+			c.Want(t, fmt.Sprintf("review queue with %d more of each", n), 11, 0)
+		}
 	})
 }
