@@ -32,8 +32,10 @@ func (s *App) openNotices() (err error) {
 		Staff: func(ctx context.Context, a notice.Audience) ([]string, error) {
 			return accounts.WithRoles(ctx, audiences[a]...)
 		},
-		Products: func(ctx context.Context) ([]orders.Product, error) { return s.Orders.Products(ctx) },
-		Mail:     s.mailNotice, Low: func(n int) { s.outgoing.lowStock.Set(float64(n)) },
+		Products: func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error) {
+			return s.Orders.FindProducts(ctx, q)
+		},
+		Mail: s.mailNotice, Low: func(n int) { s.outgoing.lowStock.Set(float64(n)) },
 	})
 	if err != nil {
 		return err

@@ -55,8 +55,9 @@ type Config struct {
 	DB *sqlstore.DB
 	// Staff returns the ids of the people of an audience.
 	Staff func(ctx context.Context, a Audience) ([]string, error)
-	// Products returns all products, and LowStock says how many units are few.
-	Products func(ctx context.Context) ([]orders.Product, error)
+	// Products returns a page of products, by id, and how many match; LowStock says how many units
+	// are few.
+	Products func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error)
 	LowStock int
 	// Mail mails a customer's notice, in the transaction that makes it, of which it reads nothing;
 	// nil: there are no mails.

@@ -29,10 +29,6 @@ const fewProducts = 10
 // WatchStock notifies staff of each product whose stock has fallen to Config.LowStock or below,
 // once until it has been above.
 func (s *Service) WatchStock(ctx context.Context) error {
-	products, err := s.cfg.Products(ctx)
-	if err != nil {
-		return fmt.Errorf("notice: products: %w", err)
-	}
 	var rows []stockRow
 	if err := s.cfg.DB.Writer().NewSelect().Model(&rows).Scan(ctx); err != nil {
 		return fmt.Errorf("notice: products that are low on stock: %w", err)
@@ -42,21 +38,46 @@ func (s *Service) WatchStock(ctx context.Context) error {
 		known[r.ProductID] = true
 	}
 	low, fallen := 0, []orders.Product(nil)
-	for _, p := range products {
-		if p.Stock > s.cfg.LowStock {
-			continue
-		}
+	err := s.eachLow(ctx, nil, func(p orders.Product) {
 		low++
 		if !known[p.ID] {
 			fallen = append(fallen, p)
 		}
 		delete(known, p.ID)
+	})
+	if err != nil {
+		return err
 	}
 	s.cfg.Low(low)
 	if err := s.fell(ctx, fallen); err != nil {
 		return err
 	}
-	return s.rose(ctx, slices.Sorted(maps.Keys(known)))
+	risen := slices.Sorted(maps.Keys(known))
+	// Where one before it rose while the pages were read, one that is still low was on none of them.
+	for chunk := range slices.Chunk(risen, orders.MaxPageSize) {
+		if err := s.eachLow(ctx, chunk, func(p orders.Product) { delete(known, p.ID) }); err != nil {
+			return err
+		}
+	}
+	return s.rose(ctx, slices.DeleteFunc(risen, func(id int64) bool { return !known[id] }))
+}
+
+// eachLow calls f with each product that is low on stock, or with each of those that have an id
+// of ids, which are a page at most.
+func (s *Service) eachLow(ctx context.Context, ids []int64, f func(orders.Product)) error {
+	q := orders.ProductQuery{IDs: ids, StockBelow: s.cfg.LowStock + 1, PageSize: orders.MaxPageSize}
+	for q.Page = 1; ; q.Page++ {
+		products, _, err := s.cfg.Products(ctx, q)
+		if err != nil {
+			return fmt.Errorf("notice: products: %w", err)
+		}
+		for _, p := range products {
+			f(p)
+		}
+		if len(products) < q.PageSize {
+			return nil
+		}
+	}
 }
 
 // fell notifies staff of products that are low, but for those that another process did.
