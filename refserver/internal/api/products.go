@@ -63,8 +63,25 @@ func productOf(p orders.Product, at time.Time, detail bool) (productJSON, error)
 	return j, nil
 }
 
+// productsPage is how many products one page holds.
+const productsPage = 100
+
+// listProducts answers all products, or a page of them where one is asked for.
 func (a *API) listProducts(r *http.Request) (int, any, error) {
-	products, err := a.Endpoints.Products(r.Context(), user(r))
+	var p endpoint.Paging
+	err := input.Query(r.URL.Query(), &p)
+	if err != nil {
+		return 0, nil, err
+	}
+	var products []orders.Product
+	var total int
+	if p.Number == nil {
+		products, err = a.Endpoints.Products(r.Context(), user(r))
+		total = len(products)
+	} else {
+		q := orders.ProductQuery{Page: p.Page(), PageSize: productsPage}
+		products, total, err = a.Endpoints.FindProducts(r.Context(), user(r), q)
+	}
 	if err != nil {
 		return 0, nil, err
 	}
@@ -76,7 +93,7 @@ func (a *API) listProducts(r *http.Request) (int, any, error) {
 		}
 		out = append(out, j)
 	}
-	return http.StatusOK, map[string]any{"products": out}, nil
+	return http.StatusOK, map[string]any{"products": out, "total": total}, nil
 }
 
 func (a *API) createProduct(r *http.Request) (int, any, error) {

@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,6 +26,7 @@ func TestAFeedOfManyProductsLeavesThePagesSmall(t *testing.T) {
 		feed += fmt.Sprintf("p%d,Part No. %03d,1.00,%d,Spares\n", i, i, i%50)
 	}
 	browser{b, http.DefaultClient}.send("POST", "/api/partner/ingest", "text/csv", feed, "X-API-Key", key).want(t, 200)
+	const total = 162 // 12 of them of the demo data
 	articles := func(a answer) int { return strings.Count(a.body, "<article") }
 	first := ada.get("/").want(t, http.StatusOK, "Find a product", "Page 1 of 3", "/?page=2")
 	last := ada.get("/?page=3").want(t, http.StatusOK, "Part No. 149", "Page 3 of 3", `value="/?page=3"`)
@@ -38,6 +41,33 @@ func TestAFeedOfManyProductsLeavesThePagesSmall(t *testing.T) {
 	ada.get("/?q=unobtainium").want(t, http.StatusOK, "No product matches “unobtainium”")
 	ada.get("/?page=-1").want(t, http.StatusBadRequest, "The list is not filtered", "Page 1 of 3")
 	ada.get("/?page=99").want(t, http.StatusOK, "Page 99 of 3", "/?page=3")
+
+	// Programs read all of them, or page by page.
+	ids := func(query string, size, total int) (out []int64) {
+		t.Helper()
+		var list struct {
+			Products []struct{ ID int64 }
+			Total    int
+		}
+		a := ada.get("/api/products"+query).want(t, http.StatusOK)
+		if err := json.Unmarshal([]byte(a.body), &list); err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Products) != size || list.Total != total {
+			t.Errorf("%q lists %d of %d products, want %d of %d", query, len(list.Products), list.Total, size, total)
+		}
+		for _, p := range list.Products {
+			out = append(out, p.ID)
+		}
+		return out
+	}
+	all := ids("", total, total)
+	paged := append(ids("?page=1", 100, total), ids("?page=2", total-100, total)...)
+	if !slices.Equal(paged, all) || !slices.IsSorted(all) {
+		t.Errorf("the pages list %v, all is %v", paged, all)
+	}
+	ids("?page=3", 0, total)
+	ada.get("/api/products?page=0").want(t, http.StatusBadRequest, `"code":"INVALID"`, "page")
 
 	// Who adds a product comes back to the page it was on.
 	add := func(next string) string {
