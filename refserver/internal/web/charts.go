@@ -129,7 +129,7 @@ func (c chart) paretoOption(theme charts.ColorPalette, width int) charts.ChartOp
 		all += v
 	}
 	labels := slices.Clone(c.labels)
-	room := (width - 100) / len(labels) / 7 // letters under a bar
+	room := (width - 100) / len(labels) / 8 // letters under a bar
 	for i, l := range labels {
 		labels[i] = folded(l, room)
 	}
@@ -137,7 +137,10 @@ func (c chart) paretoOption(theme charts.ColorPalette, width int) charts.ChartOp
 		Theme: theme, Padding: charts.NewBox(0, 0, 16, 0), LineStrokeWidth: 2,
 		Symbol: charts.Symbol{Shape: charts.SymbolDot},
 		XAxis:  charts.XAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels)},
-		Legend: charts.LegendOption{SeriesNames: c.names, FontStyle: font, Symbol: charts.SymbolSquare},
+		Legend: charts.LegendOption{
+			SeriesNames: c.names, FontStyle: font, Symbol: charts.SymbolSquare,
+			Padding: charts.NewBox(0, 0, 0, 18), // a bar of all there is carries its value above the grid
+		},
 		YAxis: []charts.YAxisOption{
 			{LabelFontStyle: font, ValueFormatter: whole, Min: charts.Ptr(0.0), Max: charts.Ptr(all), LabelCount: 5},
 			{
@@ -217,7 +220,7 @@ func whole(v float64) string {
 	if v != math.Trunc(v) {
 		return ""
 	}
-	return fmt.Sprintf("%.0f", v)
+	return grouped(int64(v))
 }
 
 // dayChart is orders, refunds and RMA numbers by day, up to the day that now
