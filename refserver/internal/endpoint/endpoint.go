@@ -13,6 +13,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -158,4 +159,21 @@ func (p Paging) Page() int {
 		return 1
 	}
 	return *p.Number
+}
+
+// invalids is what is wrong by the errors of type E that err is or joins; of says the field of one
+// and what to do. It is nil where err is none of them.
+func invalids[E error](err error, of func(E) (field, message string)) (wrong []problem.Mistake) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			wrong = append(wrong, invalids(one, of)...)
+		}
+		return wrong
+	}
+	var one E
+	if errors.As(err, &one) {
+		field, message := of(one)
+		wrong = append(wrong, problem.Mistake{Field: field, Prompt: message})
+	}
+	return wrong
 }

@@ -57,20 +57,26 @@ func (e *Endpoints) SetFeature(
 	if err := ManageFeatures.Permit(by); err != nil {
 		return feature.Switch{}, err
 	}
-	if err := input.Check(p); err != nil {
-		return feature.Switch{}, err
-	}
 	if _, ok := feature.Define(name); !ok {
 		return feature.Switch{}, featureError(feature.ErrUnknown)
 	}
 	users, err := e.userIDs(ctx, p.Users)
-	if err != nil {
+	if err := problem.Join(input.Check(p), err); err != nil {
 		return feature.Switch{}, err
 	}
 	c := feature.Change{Mode: featureModes[p.Action], Users: users, Version: p.Version}
 	set(&c.Percentage, p.Percentage)
 	s, err := e.d.Features.Set(ctx, name, by.Username, c)
 	return s, featureError(err)
+}
+
+// CheckFeatureUsers returns what is wrong with a list of accounts for which a switch is to be on.
+func (e *Endpoints) CheckFeatureUsers(ctx context.Context, by auth.User, list []string) error {
+	if err := ManageFeatures.Permit(by); err != nil {
+		return err
+	}
+	_, err := e.userIDs(ctx, list)
+	return err
 }
 
 // userIDs returns the ids of accounts that are listed by name or by id, each once.

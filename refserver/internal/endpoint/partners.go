@@ -119,10 +119,10 @@ func (e *Endpoints) RevokePartnerKey(ctx context.Context, by auth.User, id, pref
 // PartnerProblem says what is wrong with what was sent about a partner; nil for
 // nil.
 func PartnerProblem(err error) error {
-	var invalid *partner.Invalid
+	if wrong := invalids(err, func(i *partner.Invalid) (string, string) { return i.Field, i.Message }); wrong != nil {
+		return problem.Mistaken(wrong...)
+	}
 	switch {
-	case errors.As(err, &invalid):
-		return problem.Invalid(invalid.Field, invalid.Message)
 	case errors.Is(err, partner.ErrNotFound):
 		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing of that id.")
 	}

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -89,11 +90,7 @@ func (e *Endpoints) ChangeProduct(
 func (e *Endpoints) saveProduct(
 	ctx context.Context, by auth.User, id int64, p ProductParams,
 ) (orders.Product, error) {
-	currency, err := e.priceCurrency(ctx, id, p)
-	if err != nil {
-		return orders.Product{}, err
-	}
-	change, err := p.change(currency)
+	change, err := e.productChange(ctx, id, p)
 	if err != nil {
 		return orders.Product{}, err
 	}
@@ -112,6 +109,29 @@ func (e *Endpoints) priceCurrency(ctx context.Context, id int64, p ProductParams
 	}
 	was, err := e.d.Orders.Product(ctx, id)
 	return was.Currency, err
+}
+
+// CheckProduct returns all that is wrong with what is set of a product; id is 0 for a new one.
+func (e *Endpoints) CheckProduct(ctx context.Context, by auth.User, id int64, p ProductParams) error {
+	if err := ManageProducts.Permit(by); err != nil {
+		return err
+	}
+	_, err := e.productChange(ctx, id, p)
+	return err
+}
+
+// productChange returns what sets the params, or all that is wrong with them. In a currency that is
+// none the price is read as one in the shop's.
+func (e *Endpoints) productChange(ctx context.Context, id int64, p ProductParams) (func(*orders.Product) error, error) {
+	currency, err := e.priceCurrency(ctx, id, p)
+	if err != nil {
+		if problem.Of(err).Status != http.StatusBadRequest {
+			return nil, err
+		}
+		currency = e.d.Currency
+	}
+	change, wrong := p.change(currency)
+	return change, problem.Join(err, wrong)
 }
 
 // change reads the numbers, exactly, and returns what sets them.

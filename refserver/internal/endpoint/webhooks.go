@@ -24,6 +24,34 @@ var (
 type WebhookParams struct {
 	URL    string   `json:"url" validate:"required"`
 	Events []string `json:"events"` // empty: all
+	// Whole says that all fields are sent, as a form does: then no event is none.
+	Whole bool `json:"-"`
+}
+
+// CheckWebhook returns all that is wrong with the params of a webhook.
+func (e *Endpoints) CheckWebhook(p WebhookParams) error {
+	var none error
+	if p.Whole && len(p.Events) == 0 {
+		none = problem.Invalid("events", "Choose at least one event.")
+	}
+	return problem.Join(
+		input.Check(p), webhookProblem(e.d.Webhooks.Check(webhook.Params{URL: p.URL, Types: p.Events})), none,
+	)
+}
+
+// CheckNewWebhook returns all that is wrong with the params of a new webhook.
+func (e *Endpoints) CheckNewWebhook(p NewWebhookParams) error {
+	_, err := e.since(p)
+	return problem.Join(e.CheckWebhook(p.WebhookParams), err)
+}
+
+// since is the day from which on a new webhook gets past events.
+func (e *Endpoints) since(p NewWebhookParams) (time.Time, error) {
+	since, err := problem.Day("since", p.Since, e.d.Zone)
+	if err == nil && since.After(e.d.Now()) {
+		err = problem.Invalid("since", "The day must not be in the future.")
+	}
+	return since, err
 }
 
 // NewWebhookParams is what staff set of a new webhook.
@@ -103,15 +131,12 @@ func (e *Endpoints) AddWebhook(
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return webhook.Endpoint{}, "", err
 	}
-	if err := input.Check(p); err != nil {
+	if err := e.CheckNewWebhook(p); err != nil {
 		return webhook.Endpoint{}, "", err
 	}
-	since, err := problem.Day("since", p.Since, e.d.Zone)
+	since, err := e.since(p)
 	if err != nil {
 		return webhook.Endpoint{}, "", err
-	}
-	if since.After(e.d.Now()) {
-		return webhook.Endpoint{}, "", problem.Invalid("since", "The day must not be in the future.")
 	}
 	w, secret, err := e.d.Webhooks.Add(ctx, webhook.Params{URL: p.URL, Types: p.Events}, since)
 	if err != nil {
@@ -128,7 +153,7 @@ func (e *Endpoints) ChangeWebhook(
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return webhook.Endpoint{}, err
 	}
-	if err := input.Check(p); err != nil {
+	if err := e.CheckWebhook(p); err != nil {
 		return webhook.Endpoint{}, err
 	}
 	w, err := e.d.Webhooks.Change(ctx, id, webhook.Params{URL: p.URL, Types: p.Events})
@@ -221,10 +246,10 @@ func (e *Endpoints) ReplayWebhook(ctx context.Context, by auth.User, id string, 
 
 // webhookProblem says what is wrong with what was sent about a webhook; nil for nil.
 func webhookProblem(err error) error {
-	var invalid *webhook.Invalid
+	if wrong := invalids(err, func(i *webhook.Invalid) (string, string) { return i.Field, i.Message }); wrong != nil {
+		return problem.Mistaken(wrong...)
+	}
 	switch {
-	case errors.As(err, &invalid):
-		return problem.Invalid(invalid.Field, invalid.Message)
 	case errors.Is(err, webhook.ErrTwoSecrets):
 		return problem.New(http.StatusConflict, "TWO_SECRETS", "The secret was changed within the last 24 hours, and "+
 			"the one before signs still. Another one would end it at once: say so, if the receiver no longer needs it.")

@@ -325,23 +325,26 @@ const (
 	maxURL   = 2000
 )
 
-// check returns an *Invalid for the first field that cannot be kept, and tidies the others.
+// check returns an *Invalid for each field that cannot be kept, joined, and tidies the others.
 func (s *Service) check(p *Params) error {
 	p.Name, p.FeedURL, p.Token = strings.TrimSpace(p.Name), strings.TrimSpace(p.FeedURL), strings.TrimSpace(p.Token)
 	p.Schedule = Schedule(strings.TrimSpace(string(p.Schedule)))
 	if p.Currency == "" {
 		p.Currency = s.cfg.Currencies[0]
 	}
-	switch n := utf8.RuneCountInString(p.Name); {
-	case n == 0 || n > maxName || !printable(p.Name):
-		return &Invalid{"name", fmt.Sprintf("Enter a name of 1 to %d characters.", maxName)}
-	case !s.sells(p.Currency):
-		return &Invalid{"currency", fmt.Sprintf("The shop does not sell in %s.", clip(string(p.Currency)))}
+	var wrong []error
+	if n := utf8.RuneCountInString(p.Name); n == 0 || n > maxName || !printable(p.Name) {
+		wrong = append(wrong, &Invalid{"name", fmt.Sprintf("Enter a name of 1 to %d characters.", maxName)})
 	}
-	if err := p.Schedule.check(); err != nil {
-		return err
+	if !s.sells(p.Currency) {
+		wrong = append(wrong, &Invalid{
+			"currency", fmt.Sprintf("The shop does not sell in %s.", clip(string(p.Currency))),
+		})
 	}
-	return s.checkAddress(*p)
+	if len(p.Token) > maxToken || !printable(p.Token) {
+		wrong = append(wrong, &Invalid{"token", fmt.Sprintf("Enter a token of at most %d characters.", maxToken)})
+	}
+	return errors.Join(append(wrong, s.checkAddress(*p), p.Schedule.check())...)
 }
 
 // checkAddress is check for where the feed is fetched from.
@@ -351,8 +354,6 @@ func (s *Service) checkAddress(p Params) error {
 		return &Invalid{"feed_url", "Enter the address that the feed is fetched from, or no schedule."}
 	case p.FeedURL == "" && p.Token != "":
 		return &Invalid{"feed_url", "Enter the address that the token is for."}
-	case len(p.Token) > maxToken || !printable(p.Token):
-		return &Invalid{"token", fmt.Sprintf("Enter a token of at most %d characters.", maxToken)}
 	case p.FeedURL == "":
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,8 +65,14 @@ type Mistake struct {
 	Prompt string
 }
 
-// Message is the mistake in a sentence that begins with the name of the field.
-func (m Mistake) Message() string { return m.Field + m.Text }
+// Message is the mistake in a sentence that begins with the name of the field, or the prompt
+// alone where there is no other text.
+func (m Mistake) Message() string {
+	if m.Text == "" {
+		return m.Prompt
+	}
+	return m.Field + m.Text
+}
 
 // Words is the mistake in a sentence for a page.
 func (m Mistake) Words() string {
@@ -90,6 +97,30 @@ func Mistaken(list ...Mistake) error {
 	e := Invalid(list[0].Field, strings.Join(messages, " "))
 	e.Problem.Mistakes = list
 	return e
+}
+
+// Join is one error of all that are about an input, each field once, by the first that names it; nil
+// where all are nil. An error about anything else is returned alone.
+func Join(errs ...error) error {
+	var all []Mistake
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		p := Of(err)
+		if p.Status != http.StatusBadRequest {
+			return err
+		}
+		if len(p.Mistakes) == 0 {
+			p.Mistakes = []Mistake{{Field: p.Field, Prompt: p.Message}}
+		}
+		for _, m := range p.Mistakes {
+			if !slices.ContainsFunc(all, func(have Mistake) bool { return have.Field == m.Field }) {
+				all = append(all, m)
+			}
+		}
+	}
+	return Mistaken(all...)
 }
 
 // PageMessage is the message with what a page calls the fields.
@@ -187,16 +218,16 @@ func Day(field, text string, zone *time.Location) (time.Time, error) {
 	}
 	day, err := returns.ParseDay(text)
 	if err != nil {
-		return time.Time{}, Invalid(
-			field,
-			fmt.Sprintf("%s is %.40q; it must be a day such as 2026-01-31.", field, text),
-		)
+		return time.Time{}, Mistaken(Mistake{
+			Field: field, Label: "The day",
+			Text: fmt.Sprintf(" is %.40q; it must be a day such as 2026-01-31.", text),
+		})
 	}
 	if day.Year < firstYear || day.Year > lastYear {
-		return time.Time{}, Invalid(
-			field,
-			fmt.Sprintf("%s is in the year %d; %d to %d are allowed.", field, day.Year, firstYear, lastYear),
-		)
+		return time.Time{}, Mistaken(Mistake{
+			Field: field, Label: "The day",
+			Text: fmt.Sprintf(" is in the year %d; %d to %d are allowed.", day.Year, firstYear, lastYear),
+		})
 	}
 	return day.Start(zone).In(zone), nil
 }

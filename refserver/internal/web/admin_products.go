@@ -102,7 +102,7 @@ func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) createProduct(w http.ResponseWriter, r *http.Request) error {
-	p, err := productParams(r)
+	p, err := s.productParams(r, 0)
 	if err != nil {
 		return s.productRefused(w, r, 0, err)
 	}
@@ -115,7 +115,7 @@ func (s *server) changeProduct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || id < 1 {
 		return orders.ErrNotFound
 	}
-	p, err := productParams(r)
+	p, err := s.productParams(r, id)
 	if err != nil {
 		return s.productRefused(w, r, id, err)
 	}
@@ -132,7 +132,7 @@ func (s *server) productSaved(w http.ResponseWriter, r *http.Request, id int64, 
 
 // productParams reads the form of a product, which holds all of it: a box that
 // is not ticked is not sent.
-func productParams(r *http.Request) (endpoint.ProductParams, error) {
+func (s *server) productParams(r *http.Request, id int64) (endpoint.ProductParams, error) {
 	form := struct {
 		endpoint.ProductParams
 
@@ -145,6 +145,9 @@ func productParams(r *http.Request) (endpoint.ProductParams, error) {
 		if *box == nil {
 			*box = new(bool)
 		}
+	}
+	if err != nil {
+		err = problem.Join(err, s.Endpoints.CheckProduct(r.Context(), user(r), id, p))
 	}
 	return p, err
 }

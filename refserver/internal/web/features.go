@@ -106,6 +106,9 @@ func (s *server) changeFeature(w http.ResponseWriter, r *http.Request) error {
 	var f featureForm
 	name := feature.Name(r.PathValue("name"))
 	err := readForm(r, &f)
+	if err != nil && f.Mode == feature.Rollout {
+		err = problem.Join(err, s.Endpoints.CheckFeatureUsers(r.Context(), user(r), f.Users))
+	}
 	if err == nil {
 		p := endpoint.FeatureParams{Action: featureActions[f.Mode], Version: f.Version}
 		if f.Mode == feature.Rollout {
@@ -113,7 +116,7 @@ func (s *server) changeFeature(w http.ResponseWriter, r *http.Request) error {
 		}
 		if _, err = s.Endpoints.SetFeature(r.Context(), user(r), name, p); err == nil {
 			d, _ := feature.Define(name)
-			return s.redirect(w, r, "/admin/features", d.Label+": saved. All processes know within a second.")
+			return s.redirect(w, r, "/admin/features", d.Label+": saved. It takes effect within a second.")
 		}
 	}
 	p := problem.Of(err)

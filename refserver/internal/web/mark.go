@@ -163,6 +163,11 @@ func valueOf(n *html.Node) string {
 	if n.DataAtom != atom.Option {
 		return "on"
 	}
+	return textOf(n)
+}
+
+// textOf is the text of a node.
+func textOf(n *html.Node) string {
 	var words strings.Builder
 	for d := range n.Descendants() {
 		if d.Type == html.TextNode {
@@ -187,6 +192,10 @@ func markField(form *html.Node, wrong mistake, n int) string {
 	said := fmt.Sprintf("wrong-%d", n+1)
 	set(c, "aria-invalid", "true")
 	set(c, "aria-describedby", strings.TrimSpace(said+" "+attr(c, "aria-describedby")))
+	if own := ownWords(form, c, wrong.Message); own != nil {
+		set(own, "id", said)
+		return id
+	}
 	p := &html.Node{Type: html.ElementNode, Data: "p", DataAtom: atom.P}
 	set(p, "class", "wrong")
 	set(p, "id", said)
@@ -202,6 +211,19 @@ func markField(form *html.Node, wrong mistake, n int) string {
 		}
 	}
 	return id
+}
+
+// ownWords is where the page itself says at a field what is wrong with it, nil for nowhere.
+func ownWords(form, c *html.Node, message string) *html.Node {
+	for up := c.Parent; up != nil && up != form && up.DataAtom != atom.Fieldset; up = up.Parent {
+		own := find(up, func(n *html.Node) bool {
+			return n.DataAtom == atom.P && attr(n, "class") == "wrong" && attr(n, "id") == "" && textOf(n) == message
+		})
+		if own != nil {
+			return own
+		}
+	}
+	return nil
 }
 
 // dropNotes takes away what a page says itself of the refusal, and what refers to it. A note that has

@@ -45,6 +45,31 @@ func TestAFormThatIsRefusedSaysAllThatIsWrongAtItsFields(t *testing.T) {
 			},
 		},
 		{
+			"a number that is none beside a price that is none", "/admin/products/3", "/admin/products/3",
+			[]string{"name", "x", "price", "cheap", "stock", "few"},
+			[]string{"There are 2 problems", `<a href="#price">`, `<a href="#stock">`},
+		},
+		{
+			"a partner", "/admin/partners", "/admin/partners",
+			[]string{"name", "x", "currency", "XXX", "feed_url", "somewhere", "schedule", "often"},
+			[]string{
+				"There are 3 problems", `<a href="#currency">`, `<a href="#feed_url">`, `<a href="#schedule">`,
+				"The shop does not sell in XXX.", "Enter an address such as", "The schedule is &#34;often&#34;",
+			},
+		},
+		{
+			"a webhook", "/admin/webhooks", "/admin/webhooks", []string{"url", "somewhere", "since", "never"},
+			[]string{
+				"There are 3 problems", "Choose at least one event.", `<a href="#url">`, `<a href="#since">`,
+				"The day is &#34;never&#34;",
+			},
+		},
+		{
+			"a switch", "/admin/features", "/admin/features/returns",
+			[]string{"mode", "rollout", "percentage", "many", "users", "nobody"},
+			[]string{"There are 2 problems", "There is no account &#34;nobody&#34;"},
+		},
+		{
 			"a page that is read again", "/admin/users", "/admin/users", []string{"user_id", ada.id, "role", "king"},
 			[]string{"<title>Error: Users", "There is a problem", `aria-invalid="true"`, `id="wrong-1"`},
 		},

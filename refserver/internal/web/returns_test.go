@@ -125,6 +125,10 @@ func TestARefusedRequestSaysWhyAndKeepsWhatWasTyped(t *testing.T) {
 			if !strings.Contains(r.body, `<option value="DAMAGED" selected`) {
 				t.Error("the reason is not kept")
 			}
+			fields := strings.Count(r.body, `aria-invalid="true"`)
+			if strings.Count(r.body, `<p class="wrong"`) > fields {
+				t.Errorf("%d fields are wrong, and it is said more often: %s", fields, r.body)
+			}
 		})
 	}
 	ask(bob, o.ID, line, "1", nil).want(http.StatusBadRequest, "belongs to another account")

@@ -95,10 +95,10 @@ func (s *server) showWebhooks(w http.ResponseWriter, r *http.Request, status int
 func (s *server) addWebhook(w http.ResponseWriter, r *http.Request) error {
 	var p endpoint.NewWebhookParams
 	err := readForm(r, &p)
-	if err == nil && len(p.Events) == 0 {
-		err = problem.Invalid("events", "Choose at least one event.")
-	}
-	if err == nil {
+	p.Whole = true
+	if err != nil {
+		err = problem.Join(err, s.Endpoints.CheckNewWebhook(p))
+	} else {
 		var made webhook.Endpoint
 		var secret string
 		if made, secret, err = s.Endpoints.AddWebhook(r.Context(), user(r), p); err == nil {
@@ -184,10 +184,10 @@ func (s *server) changeWebhook(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	var p endpoint.WebhookParams
 	err := readForm(r, &p)
-	if err == nil && len(p.Events) == 0 {
-		err = problem.Invalid("events", "Choose at least one event.")
-	}
-	if err == nil {
+	p.Whole = true
+	if err != nil {
+		err = problem.Join(err, s.Endpoints.CheckWebhook(p))
+	} else {
 		if _, err = s.Endpoints.ChangeWebhook(r.Context(), user(r), id, p); err == nil {
 			return s.redirect(w, r, "/admin/webhooks/"+id, "The webhook is saved.")
 		}

@@ -71,21 +71,26 @@ func (r endpointRow) endpoint() Endpoint {
 	}
 }
 
-// check returns the params with their types in order.
+// Check returns an *Invalid for each of the params that cannot be, joined.
+func (s *Service) Check(p Params) error {
+	_, err := s.check(p)
+	return err
+}
+
+// check returns the params with their types in order, or the error of Check.
 func (s *Service) check(p Params) (Params, error) {
-	if err := s.checkURL(p.URL); err != nil {
-		return p, err
-	}
 	var wanted []string
 	for _, t := range types {
 		if len(p.Types) == 0 || slices.Contains(p.Types, t.Name) {
 			wanted = append(wanted, t.Name)
 		}
 	}
-	for _, name := range p.Types {
-		if !known(name) {
-			return p, &Invalid{"events", fmt.Sprintf("There is no event %q.", name)}
-		}
+	var wrong error
+	if i := slices.IndexFunc(p.Types, func(name string) bool { return !known(name) }); i >= 0 {
+		wrong = &Invalid{"events", fmt.Sprintf("There is no event %q.", p.Types[i])}
+	}
+	if err := errors.Join(s.checkURL(p.URL), wrong); err != nil {
+		return p, err
 	}
 	p.Types = wanted
 	return p, nil

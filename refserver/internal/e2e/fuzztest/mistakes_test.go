@@ -106,10 +106,55 @@ func (s *shop) refusal(t *testing.T, p *person, f form, with string) bool {
 			t.Errorf("the summary leads to #%s, which is not there", to)
 		}
 	}
+	said := 0
+	for n := range root.Descendants() {
+		if n.Data == "p" && attr(n, "class") == "wrong" {
+			said++
+		}
+	}
+	if said > len(page.wrong) {
+		t.Errorf("%d fields are wrong, and that is said %d times", len(page.wrong), said)
+	}
 	if with != "" {
 		s.kept(t, page, f, with)
+		s.atOnce(t, p, f, fields, page.wrong)
 	}
 	return true
+}
+
+// atOnce sends the form again with the fields right that were found wrong, and checks that no other
+// is found wrong that could have been named with them.
+func (s *shop) atOnce(t *testing.T, p *person, f form, sent url.Values, wrong []*html.Node) {
+	t.Helper()
+	told, right := map[string]bool{}, url.Values{}
+	for name, values := range sent {
+		right[name] = values
+	}
+	for _, n := range wrong {
+		told[attr(n, "name")] = true
+	}
+	for _, field := range f.fields {
+		if told[field.Name] {
+			right.Set(field.Name, field.Value)
+		}
+	}
+	kind, body := formType, right.Encode()
+	if f.multipart {
+		kind, body = s.parts(right)
+	}
+	w := s.do(p, f.method, f.action, kind, body, "Accept", "text/html", "Referer", "http://"+site.Host+f.page)
+	if w.Code != http.StatusBadRequest {
+		return
+	}
+	root, err := html.Parse(strings.NewReader(w.Body.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range pageOf(root).wrong {
+		if name := attr(n, "name"); !told[name] {
+			t.Errorf("the field %s is named after the others only", name)
+		}
+	}
 }
 
 // kept checks that the form holds what was typed.
