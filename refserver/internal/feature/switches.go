@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,35 +36,41 @@ type Definition struct {
 var Definitions = []Definition{
 	{
 		Returns, "Return requests",
-		"Customers request returns. Off: no new request is taken; returns in progress are not affected.",
-		"We do not take return requests at the moment. Your returns that are under way are not affected.", true,
+		"Customers request returns. Off: no new requests are accepted; returns in progress are not affected.",
+		"We are not accepting return requests at the moment. Your returns in progress are not affected.", true,
 	},
 	{
 		FlashSales, "Flash sales",
-		"Sale prices and reservations count. Off: products sell at their usual price.",
-		"There are no flash sales at the moment. Everything is for sale at its usual price.", false,
+		"Sale prices and reservations apply. Off: products sell at their regular price.",
+		"There are no flash sales at the moment. Everything sells at its regular price.", false,
 	},
 	{
-		PartnerIngest, "Partners' feeds",
-		"Product feeds are taken in and fetched. Off: feeds are refused, and those that are under way wait.",
-		"Feeds are not taken in at the moment. Send this one later.", false,
+		PartnerIngest, "Partner feeds",
+		"Product feeds are accepted and fetched. Off: feeds are refused, and those in progress wait.",
+		"We are not accepting feeds at the moment. Send this one again later.", false,
 	},
 	{
 		Registration, "Registration",
-		"People open accounts. Off: those who have one sign in as before.",
-		"New accounts cannot be opened at the moment. If you have one, sign in.", false,
+		"People create accounts. Off: no new accounts; existing ones are not affected.",
+		"We are not opening new accounts at the moment. If you already have an account, sign in.", false,
 	},
 	{
-		Photos, "Photos of returns",
-		"Customers and staff add photos to returns. Off: photos are not taken; those that are there stay.",
+		Photos, "Return photos",
+		"Customers and staff add photos to returns. Off: no new photos are accepted; existing ones stay.",
 		"Photos cannot be added at the moment. Send your request without them.", true,
 	},
 	{
 		StoreCredit, "Store credit",
-		"Refunds are paid as store credit where the policy allows it, and orders are paid with it. Off: refunds " +
-			"and orders are paid by card or in cash; what customers have stays theirs.",
+		"Refunds are paid as store credit where the policy allows it, and customers can pay with it. Off: refunds " +
+			"and orders are paid by card or in cash; customers keep their balance.",
 		"Store credit is not available at the moment. Choose another method.", true,
 	},
+}
+
+// OffWords says, for staff, that it is off and what that means.
+func (d Definition) OffWords() string {
+	_, what, _ := strings.Cut(d.About, "Off: ")
+	return d.Label + ": switched off for everyone. Until it is on again, " + what
 }
 
 // Define returns the definition of a switch; ok is false for a name that is none.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -37,19 +38,24 @@ func TestStaffSwitchFeatures(t *testing.T) {
 		toggle("returns", `{"action":"disable"}`).want(t, 200)
 
 		toggle("registration", `{"action":"disable"}`).want(t, 200, `"enabled":false`)
-		nobody.get("/register").want(t, 403, "New accounts cannot be opened at the moment")
+		nobody.get("/register").want(t, 403, "We are not opening new accounts at the moment")
 		nobody.form("/register",
 			url.Values{"username": {"bob"}, "email": {"b@example.com"}, "password": {"correct horse"}}).
-			want(t, 403, "New accounts cannot be opened at the moment")
+			want(t, 403, "We are not opening new accounts at the moment")
+		if page := nobody.get("/login").want(t, 200); strings.Contains(page.body, "/register") {
+			t.Error("the page to sign in leads to a registration that is off")
+		}
 		toggle("registration", `{"action":"enable"}`).want(t, 200)
 		nobody.get("/register").want(t, 200)
+		nobody.get("/login").want(t, 200, `href="/register"`)
 
 		_, key := admin.partnerKey("North")
 		toggle("partner_ingest", `{"action":"disable"}`).want(t, 200)
 		send := func() answer {
 			return nobody.send("POST", "/api/partner/ingest", "text/csv", "id,name,price,stock\n", "X-API-Key", key)
 		}
-		send().want(t, 403, `"code":"FEATURE_OFF"`, "Feeds are not taken in at the moment")
+		send().want(t, 403, `"code":"FEATURE_OFF"`, "We are not accepting feeds at the moment")
+		admin.get("/admin/partners").want(t, 200, "Partner feeds: switched off for everyone.")
 		toggle("partner_ingest", `{"action":"enable"}`).want(t, 200)
 		send().want(t, 200)
 	})

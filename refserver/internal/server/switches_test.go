@@ -156,7 +156,8 @@ func TestPhotosAreSwitchedOff(t *testing.T) {
 		admin.turn(feature.Photos, "disable")
 		ada.json("/api/returns", returnJSON(o, with)).refused(t, feature.Photos)
 		ada.parts("/returns/request", returnForm(o), picture).want(t, http.StatusForbidden, words)
-		if page := ada.get(estimate).want(t, http.StatusOK); strings.Contains(page.body, input) {
+		page := ada.get(estimate).want(t, http.StatusOK, "Photos cannot be added at the moment.")
+		if strings.Contains(page.body, input) {
 			t.Error("the form takes photos while they are refused")
 		}
 		// A form from before, with no photo chosen.
@@ -199,6 +200,7 @@ func TestStoreCreditIsSwitchedOff(t *testing.T) {
 
 		admin.turn(feature.StoreCredit, "disable")
 		admin.json(refund, credit).refused(t, feature.StoreCredit)
+		ada.get("/store-credit").want(t, http.StatusOK, "cannot be used at the moment")
 		admin.form(page+"/refund", url.Values{"method": {"store_credit"}}).
 			want(t, http.StatusForbidden, off(feature.StoreCredit))
 		if now := b.theCase(c.ID); now.Status != returns.StatusApproved {
@@ -252,7 +254,8 @@ func TestFlashSalesAreSwitchedOff(t *testing.T) {
 				t.Errorf("%s shows the price of the sale", path)
 			}
 		}
-		staff.get("/admin/flash-sales").want(t, http.StatusOK, "Keyboard", "25 %")
+		staff.get("/admin/flash-sales").want(t, http.StatusOK, "Keyboard", "25 %",
+			"Flash sales: switched off for everyone. Until it is on again, products sell at their regular price.")
 		ada.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusOK, "Receipt", "79.99")
 
 		staff.turn(feature.FlashSales, "enable")

@@ -22,20 +22,21 @@ func (s *server) accountRoutes() {
 type accountForm struct {
 	Username string
 	Problem  string
+	Open     bool // new accounts are made
 }
 
 func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := auth.FromContext(r.Context()); ok {
 		return s.redirect(w, r, "/", "")
 	}
-	return s.page(w, r, "login", "Sign in", accountForm{})
+	return s.page(w, r, "login", "Sign in", accountForm{Open: s.Endpoints.RegistrationOpen() == nil})
 }
 
 func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
-	form := accountForm{Username: r.PostForm.Get("username")}
+	form := accountForm{Username: r.PostForm.Get("username"), Open: s.Endpoints.RegistrationOpen() == nil}
 	_, err := s.Auth.SignIn(r.Context(), form.Username, r.PostForm.Get("password"), s.ClientAddress(r))
 	switch auth.CodeOf(err) {
 	case auth.CodeSecondFactor:

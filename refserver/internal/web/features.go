@@ -135,3 +135,12 @@ func (s *server) changeFeature(w http.ResponseWriter, r *http.Request) error {
 		Switch: shown, Users: r.PostForm.Get("users"), Problem: p.PageMessage(), Field: p.Field,
 	})
 }
+
+// switchedOff is a note for staff where a switch that is for all or for none is off.
+func (s *server) switchedOff(n feature.Name) []note {
+	if s.Endpoints.Off(n, "") == "" {
+		return nil
+	}
+	d, _ := feature.Define(n)
+	return []note{{Tone: "warn", Text: d.OffWords()}}
+}

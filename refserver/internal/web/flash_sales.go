@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -98,6 +99,7 @@ func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status i
 	}
 	form.Zone, form.Q = s.Zone.String(), filter.Text
 	body.Form = form
+	notes = append(notes, s.switchedOff(feature.FlashSales)...)
 	return s.pageStatus(w, r, status, "admin_flash_sales", "Flash sales", body, notes...)
 }
 

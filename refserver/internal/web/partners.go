@@ -5,6 +5,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
@@ -55,6 +56,7 @@ func (s *server) showPartners(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
+	notes = append(notes, s.switchedOff(feature.PartnerIngest)...)
 	return s.pageStatus(w, r, status, "admin_partners", "Partners", partnersBody{
 		paging.Cut(all, filter.Page(), catalogPage),
 		pagesAt(r, "/admin/partners", "page", filter.Page(), catalogPage, len(all)), form,

@@ -45,16 +45,18 @@ type returnsBody struct {
 // returnOrder is an order with the form to ask for its return.
 type returnOrder struct {
 	orders.Order
-	Lines    []returnLine
-	Units    int  // that can come back now
-	Open     bool // shown unfolded
-	Reasons  []returns.Reason
-	Policy   returns.Policy
-	Accept   string // for the file field
-	Form     requestForm
-	Kept     []stagedPhoto // photos that were sent with the form before
-	Customer string        // id of the customer when staff file; else empty
-	Key      string        // under which the form is executed once
+	Lines   []returnLine
+	Units   int  // that can come back now
+	Open    bool // shown unfolded
+	Reasons []returns.Reason
+	Policy  returns.Policy
+	// PhotosOff says that there is no file field because photos are switched off.
+	PhotosOff bool
+	Accept    string // for the file field
+	Form      requestForm
+	Kept      []stagedPhoto // photos that were sent with the form before
+	Customer  string        // id of the customer when staff file; else empty
+	Key       string        // under which the form is executed once
 }
 
 // returnLine is a line of an order, with what can come back, until when, and
@@ -199,7 +201,7 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 			Accept:  accept(t.Policy.PhotoTypes),
 		}
 		if s.Endpoints.Off(feature.Photos, user(r).ID) != "" {
-			v.Policy.MaxPhotos = 0
+			v.Policy.MaxPhotos, v.PhotosOff = 0, true
 		}
 		if len(v.Reasons) == 0 {
 			v.Reasons = returns.AllReasons()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
@@ -13,6 +14,7 @@ import (
 type creditBody struct {
 	endpoint.CreditPage
 	Pages pager
+	Off   string // what to read while it can't be used; empty: it can
 }
 
 func (s *server) storeCredit(w http.ResponseWriter, r *http.Request) error {
@@ -24,7 +26,10 @@ func (s *server) storeCredit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := creditBody{CreditPage: page, Pages: pages(r, page.Page, page.Size, page.Total)}
+	body := creditBody{
+		CreditPage: page, Pages: pages(r, page.Page, page.Size, page.Total),
+		Off: s.Endpoints.Off(feature.StoreCredit, user(r).ID),
+	}
 	return s.page(w, r, "store_credit", "Store credit", body)
 }
 
