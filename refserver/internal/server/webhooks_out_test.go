@@ -138,7 +138,7 @@ func TestWebhooksAreManagedByAdminsWhoEnteredTheirPassword(t *testing.T) {
 		`{"url":"https://example.com","events":["order.paid"]}`).want(t, 400, "order.paid")
 	page := admin.form("/admin/webhooks", url.Values{
 		"url": {"https://example.com/x"}, "events": {"order.completed", "refund.failed"},
-	}).want(t, 200, "whsec_", "Enter it at the receiver now")
+	}).want(t, 200, "whsec_", "Copy it to the receiver now")
 	id := regexp.MustCompile(`/admin/webhooks/([0-9a-f-]{36})/rotate`).FindStringSubmatch(page.body)
 	if id == nil {
 		t.Fatal(shorten(page.body))
