@@ -88,3 +88,22 @@ func TestARefundWithoutAnAnswerIsLogged(t *testing.T) {
 		}
 	}
 }
+
+// TestProbesLeaveNoLine: an orchestrator asks every few seconds. Other requests have one.
+func TestProbesLeaveNoLine(t *testing.T) {
+	t.Parallel()
+	var log buffer
+	r := openReplica(t, &log)
+	b := &bench{App: r.s, t: t, url: r.srv.URL}
+	staff := b.signIn()
+	for _, probe := range []string{"/health", "/health/live", "/health/ready", "/api/system/health"} {
+		staff.get(probe) // one may say that the shop starts
+		if strings.Contains(log.String(), `"path":"`+probe+`"`) {
+			t.Errorf("%s has a line in the log", probe)
+		}
+	}
+	staff.get("/admin/returns").want(t, http.StatusOK)
+	if !strings.Contains(log.String(), `"message":"request"`) || !strings.Contains(log.String(), `"path":"/admin/returns"`) {
+		t.Error("a page has no line in the log")
+	}
+}
