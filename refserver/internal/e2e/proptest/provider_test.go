@@ -81,6 +81,12 @@ func (o *order) stopped() bool {
 	)
 }
 
+// lost says that the bank has won a dispute of the order's payment, whether the shop has
+// heard of it or not.
+func (o *order) lost() bool {
+	return slices.ContainsFunc(o.disputes, func(b dispute) bool { return b.status == "lost" })
+}
+
 // held says that the shop has heard of a dispute that is not over, or was lost.
 func (o *order) held() bool {
 	for _, holds := range o.holds {
