@@ -103,7 +103,8 @@ func TestProbesLeaveNoLine(t *testing.T) {
 		}
 	}
 	staff.get("/admin/returns").want(t, http.StatusOK)
-	if !strings.Contains(log.String(), `"message":"request"`) || !strings.Contains(log.String(), `"path":"/admin/returns"`) {
+	said := log.String()
+	if !strings.Contains(said, `"message":"request"`) || !strings.Contains(said, `"path":"/admin/returns"`) {
 		t.Error("a page has no line in the log")
 	}
 }
