@@ -317,9 +317,9 @@ func TestAnAccountThatTheAskerMadeIsNoSecondPerson(t *testing.T) {
 			a.want(t, http.StatusOK)
 		}
 		_, a := refund(puppet)
-		a.want(t, http.StatusAccepted, "with 171.58 USD")
+		a.want(t, http.StatusAccepted, "with the 171.58 USD that")
 		id, a := refund(admin)
-		a.want(t, http.StatusAccepted, "with 171.58 USD")
+		a.want(t, http.StatusAccepted, "with the 171.58 USD that")
 		approve := "/api/admin/queue/approvals/" + admin.waits()[id] + "/approve"
 		puppet.json(approve, `{}`).want(t, http.StatusForbidden, "SELF_APPROVAL", "You and adm count as one person")
 		admin.json(approve, `{}`).want(t, http.StatusForbidden, "SELF_APPROVAL", "You requested this refund")
