@@ -81,8 +81,8 @@ func (b *Bank) write(t Transfer) error {
 	return nil
 }
 
-// Execute executes every transfer, and returns the bank's message about each,
-// those of before included: the bank repeats itself.
+// Execute executes every transfer, and returns the bank's message about each. It
+// includes the messages of before: the bank repeats itself.
 func (b *Bank) Execute() []payment.WebhookEvent {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 // vault keeps data in memory and changes it by transactions: one at a time, each whole or not
 // at all. A database does this for you.
 type vault[D any] struct {
-	turn chan struct{} // holds one token: whoever has it may touch data
+	turn chan struct{} // holds one token: who has it may touch data
 	data D
 	copy func(D) D
 }

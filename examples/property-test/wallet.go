@@ -63,7 +63,7 @@ func (w *Wallet) Put(p Payout) (Payout, error) {
 	return p, nil
 }
 
-// Payouts are those of a payment; an empty one means all.
+// Payouts returns the payouts of a payment; an empty payment means all.
 func (w *Wallet) Payouts(payment string) []Payout {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -44,7 +44,7 @@ type Deps struct {
 	// Uploads reads bodies with photos.
 	Uploads *upload.Receiver
 	// Action reads the body of a request without photos, up to input.MaxBody, and gives the
-	// request its turn; Photos reads that of a request with photos that is as small. Nil lets
+	// request its turn; Photos reads a body with photos that is as small. Nil lets
 	// everything pass.
 	Action, Photos func(http.Handler) http.Handler
 	Zone           *time.Location // nil: UTC
@@ -149,7 +149,7 @@ func (a *API) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	a.write(w, r, p.Status, failure(p))
 }
 
-// door passes on whoever may ask for the action, and then looks at what they send.
+// door passes on a caller who may ask for the action, and then looks at what they send.
 func (a *API) door(action endpoint.Action, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := action.Permit(user(r))
@@ -164,7 +164,7 @@ func (a *API) door(action endpoint.Action, next http.Handler) http.Handler {
 	})
 }
 
-// keys are the keys of whoever is signed in, with our words.
+// keys are the keys of the signed-in user, with our words.
 func (a *API) keys() idempotency.Keys {
 	keys := a.Keys
 	keys.Caller = func(r *http.Request) string { return user(r).ID }

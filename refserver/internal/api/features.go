@@ -14,11 +14,11 @@ func (a *API) featureRoutes() {
 	a.use("POST /api/features/{name}/toggle", endpoint.ManageFeatures, a.toggleFeature)
 }
 
-// featureJSON is a switch: what it is for whoever asks, and for staff how it is set.
+// featureJSON is a switch: what it is for the caller, and for staff how it is set.
 type featureJSON struct {
 	Name       feature.Name `json:"name"`
 	Label      string       `json:"label"`
-	Enabled    bool         `json:"enabled"` // for whoever asks
+	Enabled    bool         `json:"enabled"` // for the caller
 	Mode       feature.Mode `json:"mode,omitempty"`
 	Percentage *int         `json:"rollout_percentage,omitempty"`
 	Users      []string     `json:"users,omitempty"`

@@ -140,7 +140,7 @@ func (a *API) done(r *http.Request, c endpoint.ReturnChange, err error, staff bo
 }
 
 // outcome is the answer to an action: 200 done, 202 in progress, 409 not done.
-// refund is that of the case where it is at hand.
+// refund is the refund of the case, if it is at hand.
 func (a *API) outcome(
 	r *http.Request, status int, c endpoint.ReturnChange, refund *refunds.Intent, staff bool,
 ) (int, any, error) {

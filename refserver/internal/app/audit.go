@@ -31,7 +31,7 @@ func appendAccount(ctx context.Context, log *audit.Log, tx bun.IDB, c auth.Chang
 		Type: c.Type, SubjectKind: "account", SubjectID: c.Subject.ID, SubjectName: c.Subject.Username,
 		Details: c.Details,
 	}
-	if c.Type == auth.ChangeSignedIn { // whoever was signed in before
+	if c.Type == auth.ChangeSignedIn { // and not the user who was signed in before
 		e.ActorID, e.ActorName, e.ActorRole = c.Subject.ID, c.Subject.Username, string(c.Subject.Role)
 	}
 	return log.Append(ctx, tx, e)

@@ -14,8 +14,8 @@ var streams = append([]string{ordersStream}, followed...)
 
 const ordersStream = "orders"
 
-// followed are the streams whose events have subscribers. Of those of orders, notices
-// and webhooks see the few types that followedOrders names.
+// followed are the streams whose events have subscribers. Of the events of orders,
+// notices and webhooks see the few types that followedOrders names.
 var followed = []string{refundsdb.EventPrefix, returnsdb.EventPrefix}
 
 // openEvents makes the dispatcher and its subscribers.

@@ -166,7 +166,7 @@ func didNothing(status int) bool {
 //   - the body is read, so that who stops in the middle holds no place;
 //   - the session: a customer's key is the account, and a cookie that opens no
 //     session is counted under its address;
-//   - one limit, of which each key has an equal share while others ask; what did
+//   - one limit, shared equally by the keys that ask at the same time; what did
 //     nothing gives its unit back;
 //   - a queue that sheds what it could not answer in time.
 //

@@ -17,7 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/webhook"
 )
 
-// audiences are the roles of those who are notified.
+// audiences are the roles that are notified.
 var audiences = map[notice.Audience][]auth.Role{
 	notice.Deciders: access.Roles(access.ReturnsDecide),
 	notice.Payers:   access.Roles(access.ReviewSettle),

@@ -109,7 +109,7 @@ type Config struct {
 	Amount Limits
 	PerDay Limits
 	Zone   *time.Location // whose days they are
-	// CountsAs returns the id of whom somebody counts as: two accounts that count as one approve nothing
+	// CountsAs returns the id that an account counts as: two accounts that count as one approve nothing
 	// for each other, and share the limit of a day. Nil: everybody counts as themselves.
 	CountsAs func(ctx context.Context, id string) (string, error)
 	Now      func() time.Time // nil: time.Now

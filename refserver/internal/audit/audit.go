@@ -117,7 +117,7 @@ func New(db *sqlstore.DB, now func() time.Time, log *slog.Logger) *Log {
 
 // Append adds entries, in tx or, where that is nil, in a transaction of its own, which calls that
 // meet share: the chain is one line, and each of its links would wait for the commit of the one before.
-// Time, actor, address and request are those of ctx where an entry leaves them
+// Time, actor, address and request come from ctx where an entry leaves them
 // out. The head of the chain is locked until the transaction ends: append last.
 func (l *Log) Append(ctx context.Context, tx bun.IDB, entries ...Entry) error {
 	if len(entries) == 0 {
@@ -136,8 +136,8 @@ func (l *Log) Append(ctx context.Context, tx bun.IDB, entries ...Entry) error {
 	return c.err
 }
 
-// appendAll adds the entries of all calls in one transaction; where that fails, those of each call in
-// one of their own.
+// appendAll adds the entries of all calls in one transaction; where that fails, each call gets a
+// transaction of its own.
 func (l *Log) appendAll(ctx context.Context, calls []*appendCall) {
 	var all []Entry
 	for _, c := range calls {

@@ -131,8 +131,8 @@ type SessionInfo struct {
 // a user apart.
 func sessionID(tokenHash string) string { return tokenHash[:min(16, len(tokenHash))] }
 
-// Sessions returns the sessions of the user, the one used last first. Which is
-// the current one is said of those of the user of ctx.
+// Sessions returns the sessions of the user, the one used last first. If the user is
+// the one of ctx, the current session is marked.
 func (s *Service) Sessions(ctx context.Context, userID string) ([]SessionInfo, error) {
 	now := s.now()
 	list, err := s.store.SessionsOf(ctx, userID, now, now.Add(-s.idle))

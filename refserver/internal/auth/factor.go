@@ -113,8 +113,8 @@ func (s *Service) RemoveFactorOf(ctx context.Context, by User, id string) (User,
 	return s.store.TurnFactorOff(ctx, id, "", s.now())
 }
 
-// beginCode makes the session of ctx that of a user who has entered the right
-// password, and returns CodeSecondFactor.
+// beginCode notes in the session of ctx that the user has entered the right password,
+// and returns CodeSecondFactor.
 func (s *Service) beginCode(ctx context.Context, u User) error {
 	if err := s.sessions.Clear(ctx); err != nil {
 		return fmt.Errorf("auth: sign in %s: %w", u.Username, err)
@@ -129,8 +129,8 @@ func (s *Service) beginCode(ctx context.Context, u User) error {
 	return &Error{Code: CodeSecondFactor, Message: "Enter the code of your second factor"}
 }
 
-// AwaitsCode reports whether the session of ctx is that of somebody who has
-// entered the right password and has a code to enter.
+// AwaitsCode reports whether the session of ctx waits for a code: the right password
+// has been entered.
 func (s *Service) AwaitsCode(ctx context.Context) bool {
 	at, err := strconv.ParseInt(s.sessions.GetString(ctx, pendingAtKey), 10, 64)
 	age := s.now().Sub(time.Unix(at, 0))
@@ -166,7 +166,7 @@ func (s *Service) SignInCode(ctx context.Context, code, address string) (User, e
 
 // checkCode checks a code of the user, and uses it up.
 func (s *Service) checkCode(ctx context.Context, u User, code, address string) error {
-	// For the account alone: whoever has the password must not have more guesses
+	// For the account alone: somebody who has the password must not have more guesses
 	// from more addresses.
 	done, err := s.attempts.enter(ctx, "code "+u.ID)
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 // registration begins when there is a place that no sign-in wants.
 type line struct {
 	places  *budget.Budget
-	last    *budget.Budget // registrations, of which as many as there are places come forward
+	last    *budget.Budget // registrations: as many as there are places come forward
 	size    int
 	limit   int64
 	waiting atomic.Int64

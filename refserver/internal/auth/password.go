@@ -9,7 +9,7 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// params are those of the OWASP Password Storage Cheat Sheet for argon2id:
+// owasp has the parameters of the OWASP Password Storage Cheat Sheet for argon2id:
 // 19 MiB of memory, two passes, one lane.
 var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 

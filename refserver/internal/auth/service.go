@@ -294,7 +294,7 @@ func (s *Service) UserByName(ctx context.Context, username string) (User, error)
 	return u, err
 }
 
-// UsersByID returns those of the users that exist, by id.
+// UsersByID returns the users that exist, by id.
 func (s *Service) UsersByID(ctx context.Context, ids []string) (map[string]User, error) {
 	return s.store.UsersByID(ctx, ids)
 }
@@ -321,9 +321,9 @@ func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User
 	return u, nil
 }
 
-// CountsAs returns the id of whom a user counts as where something takes two people: while the user's
-// role is younger than age, that is whoever gave it, so that nobody can be the second person by an account
-// they made.
+// CountsAs returns the id that a user counts as where something takes two people: while the user's
+// role is younger than age, the id of the user who gave it, so that nobody can be the second person by an
+// account they made.
 func (s *Service) CountsAs(ctx context.Context, id string, age time.Duration) (string, error) {
 	seen := []string{id}
 	for {

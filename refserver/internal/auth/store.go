@@ -20,14 +20,14 @@ type UserStore interface {
 	CreateUser(ctx context.Context, u User, passwordHash string) error
 	// User returns the user with the id, or ErrNotFound.
 	User(ctx context.Context, id string) (User, error)
-	// UsersByID returns those of the users that exist, by id.
+	// UsersByID returns the users that exist, by id.
 	UsersByID(ctx context.Context, ids []string) (map[string]User, error)
 	// UserByName returns the user with the name in any case and the hash of
 	// the password, or ErrNotFound.
 	UserByName(ctx context.Context, username string) (u User, passwordHash string, err error)
 	// Users returns a page of users by name, and how many match.
 	Users(ctx context.Context, q UserQuery) ([]User, int, error)
-	// SetRole changes the role of a user who is not the super admin, and notes by whom; the
+	// SetRole changes the role of a user who is not the super admin, and notes who did; the
 	// super admin's is left as it is and an *Error with CodeSuperAdmin returned.
 	SetRole(ctx context.Context, by, id string, r Role, at time.Time) (User, error)
 	// RoleGiven returns who gave the user's role, and when; by is empty where nobody did.

@@ -72,9 +72,9 @@ var foreign = []string{
 	"PROMETHEUS_PORT", "REVISION", "SHOP_ADDRESS", "SHOP_PORT", "VERSION",
 }
 
-// Unknown returns a line for each name that is no setting: every one of the
-// file, and those of the environment that are a slip away from a setting. A
-// name in the environment may belong to another program.
+// Unknown returns a line for each name that is no setting: all such names in the
+// file, but from the environment only names that are a slip away from a setting. A
+// name there may belong to another program.
 func Unknown(environ []string, dotenv string) []string {
 	var lines []string
 	file, err := readDotenv(dotenv)

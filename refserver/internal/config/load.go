@@ -122,8 +122,8 @@ func Read(environ []string, dotenv string) (Config, error) {
 	return c, nil
 }
 
-// read parses the settings and holds each to its range. wrong is what is
-// outside; the fields of those have no meaning.
+// read parses the settings and holds each to its range. wrong lists the settings that
+// are outside; their fields have no meaning.
 func read(environ []string, dotenv string) (c Config, wrong Errors, err error) {
 	vars, err := readDotenv(dotenv)
 	if err != nil {

@@ -26,7 +26,7 @@ type CreditLine struct {
 
 // CreditPage is a page of a customer's store credit.
 type CreditPage struct {
-	Balances []money.Money // that of the shop's currency first
+	Balances []money.Money // in the shop's currency first
 	Lines    []CreditLine  // newest first
 	Total    int
 	Page     int

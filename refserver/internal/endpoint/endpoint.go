@@ -111,7 +111,7 @@ const language = "en"
 // Who says who may ask for an action.
 type Who int
 
-// Member is whoever is signed in, Staff who works here.
+// Member is anybody who is signed in, Staff who works here.
 const (
 	Member Who = iota
 	Staff

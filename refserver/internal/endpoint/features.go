@@ -133,8 +133,8 @@ func (e *Endpoints) needPhotos(userID string, photos []returns.Upload) error {
 	return e.need(feature.Photos, userID)
 }
 
-// Offered returns those of the methods that a customer is refunded by at the
-// moment: store credit may be off.
+// Offered returns the methods that a customer can be refunded by at the moment, out of
+// methods: store credit may be off.
 func (e *Endpoints) Offered(customerID string, methods []payment.Method) []payment.Method {
 	if e.d.Features.On(feature.StoreCredit, customerID) {
 		return methods

@@ -198,7 +198,7 @@ func (e *Endpoints) MayRunScenarios(by auth.User) bool {
 	return e.d.Quality.Runs() && access.Has(by.Role, access.ScenariosRun)
 }
 
-// ScenarioRun returns a run of scenarios to whoever may read them.
+// ScenarioRun returns a run of scenarios to a user who may read them.
 func (e *Endpoints) ScenarioRun(ctx context.Context, by auth.User, id string) (progress.Operation, error) {
 	if err := ReadScenarios.Permit(by); err != nil {
 		return progress.Operation{}, err

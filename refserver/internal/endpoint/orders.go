@@ -26,7 +26,7 @@ type HistoryParams struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Text   string `json:"q"`
-	// Size is the size of a page; 0 is that of the settings. Uncounted lists all
+	// Size is the size of a page; 0 means the size in the settings. Uncounted lists all
 	// pages, however many they are.
 	Size      int  `json:"-"`
 	Uncounted bool `json:"-"`

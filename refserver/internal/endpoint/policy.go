@@ -27,7 +27,7 @@ func (e *Endpoints) PublishPolicy(
 	return e.d.Returns.PublishTerms(ctx, actor(by), p, strings.TrimSpace(note))
 }
 
-// TermsOf returns the terms that an order or a case is bound to: those of now
+// TermsOf returns the terms that an order or a case is bound to: the current terms
 // where none are pinned.
 func (e *Endpoints) TermsOf(ctx context.Context, id string) (returns.Terms, error) {
 	if id == "" {

@@ -25,7 +25,7 @@ func (e *Endpoints) RegistrationOpen() error {
 	return nil
 }
 
-// Register makes an account of a customer, for whoever asks.
+// Register makes an account of a customer. Anybody may ask.
 func (e *Endpoints) Register(ctx context.Context, p RegisterParams) error {
 	if err := e.RegistrationOpen(); err != nil {
 		return err

@@ -144,7 +144,7 @@ func (f *Files) Temp() (*os.File, error) {
 		if file, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode); err != nil {
 			return err
 		}
-		// Where an open file can't be removed, whoever closes it does.
+		// Where an open file can't be removed, the one who closes it does.
 		_ = root.Remove(name)
 		return nil
 	})
@@ -227,7 +227,7 @@ func (f *Files) put(root *os.Root, p string, data []byte) error {
 	return f.nameDir(root, dir)
 }
 
-// nameDir has the name of a directory, and of those it is in, on disk. Once is
+// nameDir has the name of a directory, and of its parents, on disk. Once is
 // enough: waiting for the disk is most of what a photo costs.
 func (f *Files) nameDir(root *os.Root, dir string) error {
 	named := f.namesOf(root)

@@ -31,8 +31,8 @@ type ShelfConfig struct {
 	TotalBytes   int64         // of all accounts; 0: 1 GiB
 }
 
-// Shelf keeps photos as they were sent for a while, so that whoever has to correct a form need not
-// send them again. Each belongs to the account that sent it, and no other gets it. A Shelf is
+// Shelf keeps photos as they were sent for a while, so that a customer who has to correct a form need
+// not send them again. Each belongs to the account that sent it, and no other gets it. A Shelf is
 // bounded, in what it keeps of an account and in all: what has no room is not kept, and takes
 // nothing from what is there. It is safe for concurrent use, by several processes too.
 type Shelf struct {

@@ -20,8 +20,8 @@ const skew = 24 * time.Hour
 // stored at or after since; with more it does no harm.
 type Names func(ctx context.Context, since time.Time, drop func(path string)) error
 
-// Sweep removes photos that no row names: those of requests that were cut off
-// between the photo and its row. It looks at files stored from one instant up
+// Sweep removes photos that no row names: their requests were cut off between the
+// photo and its row. It looks at files stored from one instant up
 // to another, a directory at a time, and returns how many it removed.
 func (f *Files) Sweep(ctx context.Context, from, to time.Time, names Names) (int, error) {
 	removed := 0

@@ -15,8 +15,8 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// place is where a list that is the newest first is continued: at an instant, without those of
-// that instant that were written. What comes new meanwhile is before it.
+// place is where a list, newest first, is continued: at an instant, without the entries of that
+// instant that are written already. New entries are before it.
 type place struct {
 	At   time.Time `json:"at"`
 	Seen []string  `json:"seen"`

@@ -145,7 +145,7 @@ type Change struct {
 	Mode       Mode
 	Percentage int      // with Rollout: 0 to 100
 	Users      []string // with Rollout: ids of users
-	// Version is that of the switch the change was decided on; nil: whatever it is.
+	// Version is the version of the switch when the change was decided on; nil: any.
 	Version *int
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// redisPatience is how long a change waits for Redis: whoever changed it must not wait for one
-// that does not answer, and the others notice all the same.
+// redisPatience is how long a change waits for Redis: staff must not wait for one that does not
+// answer, and the other replicas notice all the same.
 const redisPatience = 500 * time.Millisecond
 
 // Redis is the signal by PUBLISH, where processes share a Redis.

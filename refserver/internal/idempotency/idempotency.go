@@ -74,7 +74,7 @@ type Keys struct {
 	// Caller names who asks; "" for nobody, whose key counts for nothing.
 	Caller func(*http.Request) string
 	// Fail answers a request that is not executed: its error is a *problem.Error
-	// or that of the database.
+	// or comes from the database.
 	Fail func(http.ResponseWriter, *http.Request, error)
 }
 

@@ -21,8 +21,8 @@ import (
 // but for fields with the tag form:"verbatim". A number that is empty is left out where v has
 // a pointer; a box that is ticked is true; a list takes a field as often as it
 // is there, and each name in one that holds several. Where v has a list of lines, the field NAME_LINEID is NAME of the
-// line whose sale_item_id is LINEID, and a line of which nothing is filled in
-// is left out.
+// line whose sale_item_id is LINEID, and a line without anything filled in is left
+// out.
 func Form(f url.Values, v any) error {
 	d := decoder{form: f, strict: true}
 	d.object(reflect.ValueOf(v).Elem())

@@ -197,8 +197,8 @@ func (o Options) stock() int {
 	return int(o.Duration.Seconds())*maxRate + o.Users
 }
 
-// pacer says when the next checkout is offered. A closed loop never waits,
-// since its sessions do; it ends with the last run, as an open one does of which runs were asked for.
+// pacer says when the next checkout is offered. A closed loop never waits, since its
+// sessions do. It ends with the last run, and so does an open loop with a number of runs.
 type pacer struct{ Options }
 
 // Pace implements vegeta.Pacer.

@@ -86,12 +86,12 @@ func (c *client) signIn(ctx context.Context, name, password string) (string, err
 type user struct {
 	cookie string
 	card   bool
-	// began is when the checkout under way was sent. The targeter writes it, and
-	// whoever has the result reads it: one customer has one checkout at a time.
+	// began is when the checkout under way was sent. The targeter writes it, and it is
+	// read with the result: one customer has one checkout at a time.
 	began time.Time
 }
 
-// password is that of the customers this program makes; they own nothing.
+// password is for the customers this program makes; they own nothing.
 const password = "load-customer-92587"
 
 // prepare makes and signs in the customers and fills their carts.

@@ -158,8 +158,8 @@ func (c Counts) words() string {
 	)
 }
 
-// balance compares the provider's ledger with the orders that were accepted. An
-// order of which nobody knows whether it was accepted may be in either.
+// balance compares the provider's ledger with the orders that were accepted. An order
+// may be in either if nobody knows whether it was accepted.
 func (s *Summary) balance() error {
 	if s.Options.ProviderURL == "" {
 		return nil

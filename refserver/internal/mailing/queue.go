@@ -56,7 +56,7 @@ const (
 type Mail struct {
 	Key     string // what it is about; a second one of the key is not sent
 	UserID  string
-	Address string // empty: that of the account when it is sent
+	Address string // empty: the account's when it is sent
 	Kind    Kind
 	Content Content
 }

@@ -22,7 +22,7 @@ const (
 	// of them may wait for its turn: a send takes 20 s at most, and the lease lasts a minute.
 	claimAtOnce = 32
 	sendFor     = leaseFor / 2
-	// settleAfter is how long results wait for those of the next mails. A process that is killed
+	// settleAfter is how long results wait for the results of the next mails. A process that is killed
 	// leaves as many mails to be sent again.
 	settleAfter = 100 * time.Millisecond
 )

@@ -51,8 +51,8 @@ func Limit(root fs.FS) (bytes int64, ok bool) {
 		default:
 			continue
 		}
-		// In a container the path is often that of the host, and its own group
-		// stands at the top.
+		// In a container the path is often the host's, and its own group stands at the
+		// top.
 		for at := path.Clean("/" + part[2]); ; at = path.Dir(at) {
 			bytes = min(bytes, read(root, path.Join(base, at, file)))
 			if at == "/" {

@@ -4,5 +4,5 @@
 // Notices are made of the shop's events. [Service.Note] keeps the few that matter in the
 // transaction that fans them out, and [Service.Work] makes notices of them, once for each
 // person and event. They are in the database, so that all processes show the same; [Hub] says
-// when those of a user have changed.
+// when the notices of a user have changed.
 package notice

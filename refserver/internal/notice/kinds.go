@@ -52,7 +52,7 @@ func StoredTypes(stream string) []string {
 // histories are all that happened to some aggregates, by stream and id.
 type histories map[[2]string][]event.Event
 
-// read reads those of the aggregates of a stream, as the writer knows them.
+// read reads the histories of aggregates of a stream, as the writer knows them.
 func (h histories) read(ctx context.Context, db *sqlstore.DB, stream string, ids ...string) error {
 	events, err := outboxdb.Events(ctx, db.Writer(), stream, ids...)
 	for _, e := range events {

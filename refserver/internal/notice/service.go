@@ -59,8 +59,8 @@ type Config struct {
 	// are few.
 	Products func(ctx context.Context, q orders.ProductQuery) ([]orders.Product, int, error)
 	LowStock int
-	// Mail mails a customer's notice, in the transaction that makes it, of which it reads nothing;
-	// nil: there are no mails.
+	// Mail mails a customer's notice, in the transaction that makes it. It reads nothing of that
+	// transaction. Nil: there are no mails.
 	Mail func(ctx context.Context, tx bun.IDB, m Message) error
 	// Low is called with how many products are low on stock; nil: nobody is.
 	Low func(n int)

@@ -22,8 +22,8 @@ type stockRow struct {
 	Since     sqldb.Time
 }
 
-// fewProducts is up to how many products that fall at once have a notice each. A feed brings
-// thousands that are low from the start, of which one notice says how many they are.
+// fewProducts is up to how many products that fall at once have a notice each. A feed may
+// bring thousands that are low from the start: one notice says how many.
 const fewProducts = 10
 
 // WatchStock notifies staff of each product whose stock has fallen to Config.LowStock or below,
@@ -127,7 +127,7 @@ func (s *Service) fellTogether(ctx context.Context, fallen []orders.Product, peo
 	})
 }
 
-// notifyFallen notes that staff know of the products, and notifies them of those that were not
+// notifyFallen notes that staff know of the products, and notifies them of products that were not
 // known before, with the notice of that number.
 func (s *Service) notifyFallen(
 	ctx context.Context, fallen []orders.Product, people []string, key func(time.Time) string, of func(int) draft,

@@ -31,7 +31,7 @@ type Adapter interface {
 	Order(body []byte) (ExternalOrder, error)
 }
 
-// Adapters are those that the shop has. The first is that of requests that choose none.
+// Adapters are the adapters of the shop. The first is for requests that choose none.
 var Adapters = []Adapter{
 	Plain{},
 	Marketplace{},

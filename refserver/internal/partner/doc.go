@@ -1,8 +1,8 @@
 // Package partner takes in the product feeds of partners: lists of products as CSV, JSON or
 // XML, sent with a partner's key or fetched from the partner's address on a schedule.
 //
-// A feed is stored before it is answered and executed in batches, each of which commits
-// its products together with how far the feed is. A process that dies in the middle is
+// A feed is stored before it is answered and executed in batches. Each batch commits its
+// products together with how far the feed is. A process that dies in the middle is
 // followed by another, which continues after the last batch, so that a feed ends complete and
 // no product is doubled.
 //

@@ -22,9 +22,9 @@ type productRow struct {
 	ProductID  int64
 }
 
-// save writes the products: those that are there by id, so that no two feeds wait for each
-// other in a circle, then the new ones in the order of the feed. ctx is that of the caller,
-// since Save opens its own part of the transaction.
+// save writes the products: first the ones that are there, by id, so that no two feeds wait
+// for each other in a circle, then the new ones in the order of the feed. ctx is the
+// caller's, since Save opens its own part of the transaction.
 func (s *Service) save(ctx, inner context.Context, tx bun.IDB, p Partner, items []Item,
 	stamp event.Stamp,
 ) (refused []RowError, err error) {

@@ -15,7 +15,7 @@ type accountView struct {
 }
 
 // retrieveAccount says whose key it is. As at Stripe, no other answer and no
-// event names the account: only those of connected accounts do.
+// event names the account: only answers and events of connected accounts do.
 func retrieveAccount(c *call) (operation, *apiError) {
 	if err := c.params.only("expand[]"); err != nil {
 		return nil, err

@@ -37,8 +37,8 @@ type disputeMove struct {
 	Status string `json:"status"`
 }
 
-// controlled answers a POST of one JSON object by what do makes of it; the id
-// is that of the path.
+// controlled answers a POST of one JSON object by what do makes of it; the id comes
+// from the path.
 func controlled[P, A any](do func(id string, p P) (A, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !allow(w, r, http.MethodPost) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The rules for amounts are those of https://docs.stripe.com/currencies, with
+// The rules for amounts are from https://docs.stripe.com/currencies, with
 // its sections "Supported presentment currencies", "Zero-decimal currencies",
 // "Three-decimal currencies", "Special cases" and "Minimum and maximum charge
 // amounts". The table is this package's own: a shop's table and this one are
@@ -49,15 +49,15 @@ type currencyRule struct {
 	code      string // ISO 4217, lower case
 	kind      currencyKind
 	minimum   int64 // the least charge
-	converted bool  // the minimum is that of another currency, converted
+	converted bool  // the minimum is another currency's, converted
 }
 
 // currencyRules are the currencies that can be charged. HUF and TWD have
 // special cases for payouts alone, and are charged like any other.
 //
 // The minimum is the one of the page where the page gives one: the account of
-// the simulator settles each of those currencies as itself. Charges in all
-// others are converted to US dollars and must come to at least 0.50; Stripe
+// the simulator settles each such currency as itself. Charges in all others
+// are converted to US dollars and must come to at least 0.50; Stripe
 // converts at the market's rate, the simulator at the round rates of summer
 // 2025, so that a test repeats.
 var currencyRules = []currencyRule{
@@ -121,7 +121,7 @@ var currencyRules = []currencyRule{
 }
 
 // The largest amounts. The reference of PaymentIntents allows eight digits; the
-// page on currencies has exceptions, of which these hold for every card. For
+// page on currencies has exceptions; these hold for every card. For
 // some cards it allows more, which nothing here needs: an amount taken here is
 // taken there.
 const (

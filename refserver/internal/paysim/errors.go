@@ -89,7 +89,7 @@ type answer struct {
 	original string // Request-Id of the call whose answer this repeats; "" for an answer of its own
 }
 
-// marshal encodes values of this package, all of which JSON can hold.
+// marshal encodes values of this package; JSON can hold all of them.
 func marshal(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

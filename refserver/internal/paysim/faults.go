@@ -196,7 +196,7 @@ func (f *Faults) keyAge() time.Duration {
 func ParseFaults(data []byte) (Faults, error) { return Faults{}.Merge(data) }
 
 // Merge returns the plan with the fields that the JSON holds; what is missing
-// stays as it is. Its errors are those of ParseFaults.
+// stays as it is. It returns the errors of ParseFaults.
 func (f Faults) Merge(data []byte) (Faults, error) {
 	fields, err := object("the plan", data)
 	if err != nil {

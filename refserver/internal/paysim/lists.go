@@ -24,7 +24,7 @@ func (c createdRange) has(at time.Time) bool {
 	return c.from <= s && s <= c.to
 }
 
-// readPage reads what all lists take; filters are the names of those that the
+// readPage reads what all lists take; filters are the names of the filters that the
 // list itself knows, expandable what may be expanded in it.
 func readPage(p params, filters, expandable []string) (page, *apiError) {
 	pg := page{limit: 10}

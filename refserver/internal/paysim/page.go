@@ -90,7 +90,7 @@ var errNoSession = errors.New("paysim: there is no such Checkout Session")
 func (s *Simulator) payPage(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	paid, message := readCard(r)
-	s.gate.RLock() // after the body: Close waits for whoever has it
+	s.gate.RLock() // after the body: Close waits for all who have it
 	defer s.gate.RUnlock()
 	if !s.reachable(w) {
 		return
@@ -121,7 +121,7 @@ func (s *Simulator) payPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // answerPage shows the page of a session, or sends the customer on from one
-// that is paid. status is that of an open page.
+// that is paid. status is the answer's status for an open page.
 func (s *Simulator) answerPage(
 	w http.ResponseWriter, r *http.Request, c *session, now time.Time, status int, message string,
 ) {

@@ -22,11 +22,11 @@ var sessionParams = []string{
 	"adaptive_pricing[]",
 }
 
-// itemFields are those of a line item; prices that exist already are not known
+// itemFields are the fields of a line item; prices that exist already are not known
 // here.
 var itemFields = []string{"[quantity]", "[price_data][currency]", "[price_data][unit_amount]"}
 
-// intentParams are those of payment_intent_data.
+// intentParams are the fields of payment_intent_data.
 var intentParams = []string{
 	"metadata", "description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix",
 	"transfer_group", "capture_method", "setup_future_usage",

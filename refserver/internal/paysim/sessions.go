@@ -197,8 +197,8 @@ func (t *tx) pay(old *session, paid card) (*session, *apiError) {
 	return &c, nil
 }
 
-// scheduleSession sets the timer at which an open session expires, or stops
-// that of one that has ended. The caller holds the lock.
+// scheduleSession sets the timer at which an open session expires, or stops the timer
+// of a session that has ended. The caller holds the lock.
 func (s *Simulator) scheduleSession(c *session) {
 	id := c.ID
 	if old := s.expiries[id]; old != nil {

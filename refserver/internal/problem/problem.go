@@ -47,10 +47,10 @@ type Problem struct {
 	Nearest []money.Money
 	// RetryAfter is when to come back, with status 429 and 503.
 	RetryAfter time.Duration
-	// Verdict is that of a refused return request, nil for all else.
+	// Verdict is the verdict on a refused return request, nil for all else.
 	Verdict *returns.Verdict
-	// Mistakes are all that is wrong with what was sent, each at its field; Field
-	// and Message are those of the first and of all. Empty for all else.
+	// Mistakes are all that is wrong with what was sent, each at its field; Field is
+	// the first one's, Message tells all. Empty for all else.
 	Mistakes []Mistake
 	// Internal says that the cause is ours and has to be logged as an error.
 	Internal bool

@@ -56,8 +56,8 @@ func (r Report) Fulfilled() bool {
 	return !slices.ContainsFunc(r.Rows, func(row Row) bool { return !row.Fulfilled })
 }
 
-// Step is how far a run is: Done scenarios of Of. Row is that of the scenario with the id when it
-// has ended, nil when it begins.
+// Step is how far a run is: Done scenarios of Of. Row is the row of the scenario with the id when
+// it has ended, nil when it begins.
 type Step struct {
 	ID       string `json:"id"`
 	Stimulus string `json:"stimulus"`

@@ -21,7 +21,7 @@ var ErrNoList = problem.New(
 )
 
 // Period is the time of two days such as 2026-11-24, both of them included, in
-// the zone. Its errors are for whoever named the days.
+// the zone. Its errors are for the person who named the days.
 func Period(first, last string, zone *time.Location) (from, to time.Time, err error) {
 	if from, err = problem.Day("from", first, zone); err != nil {
 		return from, to, err

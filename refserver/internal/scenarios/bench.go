@@ -71,7 +71,7 @@ type shop struct {
 	stop    func() error
 }
 
-// password is that of everybody a scenario makes.
+// password is for every account that a scenario makes.
 const password = "correct horse battery staple"
 
 // open opens a shop. Shops that share a folder share a SQLite database.

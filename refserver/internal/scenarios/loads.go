@@ -22,7 +22,7 @@ func Loads() []quality.Scenario {
 	return out
 }
 
-// limitOf is the setting of the shop that a preset drives: that of the demo.
+// limitOf is the setting of the shop that a preset drives, as in the demo.
 var limitOf = map[string]string{"performance": "100"}
 
 func loads() []Scenario {

@@ -298,7 +298,7 @@ func (v *visitors) watch(next http.Handler) http.Handler {
 }
 
 // same reports whether the same requests came. Their order within a session follows from the
-// answers, which are compared too; that of sessions side by side is by their times.
+// answers, which are compared too; sessions side by side are ordered by their times.
 func (v *visitors) same(other *visitors) bool {
 	a, b := slices.Sorted(slices.Values(v.seen)), slices.Sorted(slices.Values(other.seen))
 	return slices.Equal(a, b)

@@ -35,7 +35,7 @@ const (
 func pagesAtOnce() int { return max(16, 4*runtime.GOMAXPROCS(0)) }
 
 // admission gives each account its turn at what takes time: pages and documents, what forms
-// and programs do, exports, and streams, where those of notices have places of their own.
+// and programs do, exports, and streams; streams of notices have places of their own.
 // An account that asks alone may use all places but one;
 // where several ask, those who were served least come first, so that one with
 // many requests does not delay those with few. What can't be served soon is
@@ -69,8 +69,8 @@ func newAdmission() (*admission, error) {
 	}, nil
 }
 
-// places is a budget of n places, all but one of which an account may use, and as many more as
-// may wait.
+// places is a budget of n places (an account may use all but one), and as many more as may
+// wait.
 func places(n, waiting int) (*budget.Budget, error) {
 	return budget.New(budget.Config{Bytes: int64(n), Places: n, KeyBytes: int64(n), KeyQueue: waiting})
 }

@@ -59,9 +59,9 @@ func (o *owners) ownsReturn(ctx context.Context, u auth.User, id string) (bool, 
 	return o.owned(u, "case "+id, func() (people []string, last bool, err error) { return o.ofReturn(ctx, id) })
 }
 
-// ofReturn returns whose a case is; last is whether that can't change. In
-// development that of the demo data is nobody's, so that one account can be shown
-// everything, and it is known by its number, which a case gets later.
+// ofReturn returns whose a case is; last is whether that can't change. In development
+// the case of the demo data is nobody's, so that one account can be shown everything.
+// It is known by its number, which a case gets later.
 func (o *owners) ofReturn(ctx context.Context, id string) (people []string, last bool, err error) {
 	c, err := o.shop.Returns.Return(ctx, id)
 	if err != nil {

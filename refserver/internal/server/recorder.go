@@ -158,7 +158,7 @@ func (c recorder) read(ctx context.Context, kind, pathID, id string) (object, er
 	return object{name, fields}, err
 }
 
-// fields are those of an object that a change of it shows; nil for one that does not exist.
+// fields are the fields that a change of an object shows; nil if the object does not exist.
 func (c recorder) fields(
 	ctx context.Context, kind, pathID, id string,
 ) (name string, fields map[string]string, err error) {

@@ -71,7 +71,7 @@ func Play(ctx context.Context, tape io.Reader, o PlayOptions) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	// A line is written when its request is answered; played back, the order is that of sending.
+	// A line is written when its request is answered; played back, requests are in the order of sending.
 	slices.SortStableFunc(all, func(a, b numbered) int { return int(a.AtMS - b.AtMS) })
 	var wg sync.WaitGroup
 	told := map[string]chan struct{}{} // by id or secret: closed when what it came with is answered

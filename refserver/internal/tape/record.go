@@ -153,7 +153,7 @@ func (r *Recorder) session(q *http.Request) string {
 	return r.sessions[by]
 }
 
-// sign notes that cookies which an answer sets are those of the session, before the client
+// sign notes that the cookies which an answer sets belong to the session, before the client
 // has them: its next request may come at once.
 func (r *Recorder) sign(session string, h http.Header) {
 	r.mu.Lock()

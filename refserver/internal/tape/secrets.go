@@ -69,7 +69,7 @@ func (v *vault) field(name, value string) string {
 }
 
 // vaultOfAnswers is a vault that leaves the fields "code" as they are: in an answer it is the
-// code of an error, and of a request that of a second factor.
+// code of an error, in a request the code of a second factor.
 type vaultOfAnswers struct{ *vault }
 
 func (v *vaultOfAnswers) json(text string) (kept, left string) {

@@ -41,7 +41,7 @@ func (s *server) codeForm(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) loginCode(w http.ResponseWriter, r *http.Request) error {
 	if !s.Auth.AwaitsCode(r.Context()) {
-		return s.redirect(w, r, "/login", "") // a message would make a session for whoever asks
+		return s.redirect(w, r, "/login", "") // a message would make a session for anybody
 	}
 	_, err := s.Auth.SignInCode(r.Context(), r.PostForm.Get("code"), s.ClientAddress(r))
 	if err == nil {

@@ -121,8 +121,8 @@ func (c chart) barOption(theme charts.ColorPalette) charts.BarChartOption {
 	return o
 }
 
-// paretoOption draws standing bars by the left axis, and the line of what they
-// come to together by the right one, both of which end at all there is.
+// paretoOption draws standing bars by the left axis, and the line of their running sum
+// by the right one. Both axes end at the total.
 func (c chart) paretoOption(theme charts.ColorPalette, width int) charts.ChartOption {
 	var all float64
 	for _, v := range c.data[0] {

@@ -104,7 +104,7 @@ func dayTable(k observabilitydb.KPIs) table {
 	return t
 }
 
-// frequency is one reason for returns, with its part of all and that of it and the
+// frequency is one reason for returns, with its share of all, and the share of it and the
 // more frequent ones together, in basis points.
 type frequency struct {
 	Name             string

@@ -45,7 +45,7 @@ type saleForm struct {
 
 	Sale     *saleRow         // nil: a new one
 	Begun    bool             // its start stays
-	Products []orders.Product // to choose from: the first of those that match
+	Products []orders.Product // to choose from: the first that match
 	Q        string           // part of a product's name or category
 	Total    int              // products that match
 	Zone     string
@@ -89,7 +89,7 @@ func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status i
 	for _, f := range sales {
 		body.Sales = append(body.Sales, s.saleRow(f, named[f.ProductID].Name))
 	}
-	filter.Paging = endpoint.Paging{} // the page is that of the sales
+	filter.Paging = endpoint.Paging{} // the page number is of the sales
 	if form.Products, form.Total, _, err = s.find(r, "", filter); err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ func (s *server) moneyRoutes() {
 	s.reconciliationRoutes()
 }
 
-// once runs next once per Idempotency-Key of whoever is signed in, of the
-// header or of the form, where the action says so.
+// once runs next once per Idempotency-Key of the signed-in user, from the header or
+// the form, where the action says so.
 func (s *server) once(a endpoint.Action, next http.Handler) http.Handler {
 	if !a.Once {
 		return next
@@ -26,7 +26,7 @@ func (s *server) once(a endpoint.Action, next http.Handler) http.Handler {
 	return keys.Middleware(next)
 }
 
-// keys are the keys of whoever is signed in, with our words. patient has a
+// keys are the keys of the signed-in user, with our words. patient has a
 // request wait for the one under its key that is in progress.
 func (s *server) keys(patient bool) idempotency.Keys {
 	keys := s.Keys

@@ -160,7 +160,7 @@ func (s *server) setMail(w http.ResponseWriter, r *http.Request) error {
 // mailsList is what the shop mails.
 type mailsList struct {
 	Mails  []mailLine
-	State  string // of those shown; empty: all
+	State  string // of the mails shown; empty: all
 	States []mailing.State
 	Pager  older
 	Sends  bool

@@ -8,8 +8,8 @@ type older struct {
 	Newer, Next string // addresses, empty where there is none
 }
 
-// olderPages is of the list at a path; more says that there are older entries than those of
-// the page.
+// olderPages is of the list at a path; more says that there are entries older than the
+// page's.
 func olderPages(r *http.Request, path string, page int, more bool) older {
 	o := older{Page: page}
 	if page > 1 {

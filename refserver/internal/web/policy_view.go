@@ -129,7 +129,7 @@ func (f policyForm) Limits() []field {
 	}
 }
 
-// Groups are the lists of which all or some are chosen.
+// Groups are the lists to choose from: all, or some.
 func (f policyForm) Groups() []group {
 	types := f.group("photo_types", "", options(returns.ImageTypes()))
 	return []group{

@@ -133,7 +133,7 @@ func (s *server) exporting(w http.ResponseWriter, r *http.Request, o progress.Op
 	return s.redirect(w, r, operationsPath+o.ID, "")
 }
 
-// The filter of an export is in its address, as it is in that of the list.
+// The filter of an export is in its address, as in the address of the list.
 
 func (s *server) exportOrders(w http.ResponseWriter, r *http.Request) error {
 	p, err := historyParams(r)

@@ -127,7 +127,7 @@ func (s *server) idFound(r *http.Request, text string) (string, error) {
 	return "", nil
 }
 
-// returnsFound adds returns by RMA, tracking number and product, and those of the users.
+// returnsFound adds returns by RMA, tracking number and product, and the returns of the users.
 func (s *server) returnsFound(r *http.Request, body *searchBody, users []auth.User) error {
 	queries := []returns.Query{{Text: body.Q, PageSize: searchFound, CountUpTo: searchFound}}
 	for _, u := range users {

@@ -66,7 +66,7 @@ func addressLines(text string) []string {
 	return lines
 }
 
-// zoneOf is the zone that days of a return are those of.
+// zoneOf is the zone of the days of a return.
 func (s *server) zoneOf(p returns.Policy) *time.Location {
 	if zone, err := time.LoadLocation(p.Zone); err == nil && p.Zone != "" {
 		return zone

@@ -13,8 +13,8 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// The fields of a form about photos that were sent with it before: the ids of those that are kept,
-// and whether there were more.
+// The fields of a form about photos that were sent with it before: the ids of the photos that are
+// kept, and whether there were more.
 const (
 	stagedField = "staged"
 	unkeptField = "unkept"

@@ -86,7 +86,7 @@ type storefrontBody struct {
 // Search reports whether the search is shown: for products beyond one page.
 func (b storefrontBody) Search() bool { return b.Q != "" || b.Pages.Last > 1 }
 
-// storeProduct is a product with the price after its discount, or that of the
+// storeProduct is a product with the price after its discount, or the price of the
 // flash sale it is in.
 type storeProduct struct {
 	orders.Product

@@ -44,8 +44,8 @@ type fact struct {
 	Code        string   `json:"code"`
 }
 
-// timeline is the history of a case with that of its refunds, oldest first: those that
-// the provider reversed are part of it. Customers are not shown what staff write for
+// timeline is the history of a case and of its refunds, oldest first: refunds that the
+// provider reversed are part of it. Customers are not shown what staff write for
 // themselves.
 func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, error) {
 	events, err := s.Returns.Events(r.Context(), c.ID)

@@ -49,8 +49,8 @@ type Deps struct {
 	Registry http.Handler
 	Health   *observability.Checker
 	Log      *slog.Logger
-	// Figures are those of the dashboard, Circuit the state of the payment
-	// provider's breaker in this process.
+	// Figures are the dashboard's, Circuit the state of the payment provider's breaker
+	// in this process.
 	Figures Figures
 	Circuit func() resilience.State
 	// Changes searches what happened to orders, returns and refunds.
@@ -72,7 +72,7 @@ type Deps struct {
 	// Admission stands behind the session: it gives each account its turn at pages, exports
 	// and streams. PageTurn gives the turn of a page to the answer of a form with photos. Action
 	// reads the body of a request without photos, up to input.MaxBody, and gives it its turn;
-	// Photos reads that of a request with photos that is as small. Nil lets everything pass.
+	// Photos reads a body with photos that is as small. Nil lets everything pass.
 	Admission, PageTurn, Action, Photos func(http.Handler) http.Handler
 	// CardForm says whether card numbers are taken: not where customers pay on the
 	// provider's page. CardPage is where that page is, such as
@@ -103,7 +103,7 @@ type Deps struct {
 	MaxPhotos     int  // of one request
 	SecureCookies bool // the shop is reached over https
 	// Origin is the address of the shop in a browser, such as
-	// https://shop.example.com; empty where it is that of the request.
+	// https://shop.example.com; empty where it is the address of the request.
 	Origin       string
 	MetricsToken string
 	// ReturnAddress is where customers send returns, with commas between its lines;
@@ -204,7 +204,7 @@ func (s *server) photos(pattern string, a endpoint.Action, h handler) {
 	s.guarded(pattern, s.denied, s.door(a, s.deny, s.Photos(s.adaptPhotos(h))))
 }
 
-// door passes on whoever may ask for the action.
+// door passes on a caller who may ask for the action.
 func (s *server) door(
 	a endpoint.Action,
 	deny func(http.ResponseWriter, *http.Request, error),

@@ -163,8 +163,8 @@ func (s *Service) Endpoint(ctx context.Context, id string) (Endpoint, error) {
 }
 
 // Add makes an endpoint and returns its secret, which is shown once. With a since that is not
-// zero, it gets the events from then on; otherwise those that happen from now on, and those of
-// just before that no process has fanned out yet.
+// zero, it gets the events from then on; otherwise the events from now on, and events of just
+// before that no process has fanned out yet.
 func (s *Service) Add(ctx context.Context, p Params, since time.Time) (Endpoint, string, error) {
 	p, err := s.check(p)
 	if err != nil {

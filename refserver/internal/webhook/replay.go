@@ -41,8 +41,8 @@ func (s *Service) Replay(ctx context.Context, id string, since time.Time) (Endpo
 	})
 }
 
-// ReplayDue carries a page of the replay of each enabled endpoint out; more reports whether there
-// was one. A replay that fails keeps no other from its turn, and that of a disabled endpoint
+// ReplayDue sends a page of the replay of each enabled endpoint; more reports whether there was
+// one. A replay that fails keeps no other from its turn, and the replay of a disabled endpoint
 // waits until it is enabled.
 func (s *Service) ReplayDue(ctx context.Context) (more bool, err error) {
 	var rows []endpointRow

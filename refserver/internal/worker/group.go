@@ -38,7 +38,7 @@ func (g *Group) Add(name string, r Runner) {
 	g.runners = append(g.runners, r)
 }
 
-// Host is the name, or that of the machine where it is empty.
+// Host is the name, or the machine's where it is empty.
 func Host(name string) string {
 	if name == "" {
 		name, _ = os.Hostname() // a machine without a name is said to be one

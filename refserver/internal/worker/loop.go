@@ -169,7 +169,7 @@ func (l *Loop) Check(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.success.IsZero() {
-		return nil // not started: whoever starts it is still at it
+		return nil // not started: still being started
 	}
 	if age := time.Since(l.success); age > l.c.StaleAfter {
 		return errors.Join(fmt.Errorf("worker %s: no success for %v", l.c.Name, age.Round(time.Second)), l.failed)

@@ -38,7 +38,7 @@ const (
 type Route struct {
 	Pattern string // as the mux has it: method and path
 	Needs   Permission
-	Own     Subject // the action is refused to whom the subject belongs to
+	Own     Subject // the action is refused to the owner of the subject
 	Script  bool    // a page's action that programs call: 401 instead of a redirect to sign in
 	StepUp  bool    // the password must have been entered within 15 minutes
 	Audit   string  // kind of change or export that is recorded, such as product; empty: none here

@@ -39,7 +39,7 @@ func (c *Client) Order(ctx context.Context, fields url.Values, key string) (Resp
 	return c.Form(ctx, "/checkout", fields, header...)
 }
 
-// CardFields are those of a good card; of cash where card is false.
+// CardFields are the fields of a good card, or of cash if card is false.
 func CardFields(card bool) url.Values {
 	if !card {
 		return url.Values{"payment_method": {"Cash"}}

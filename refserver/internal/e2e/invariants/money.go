@@ -49,7 +49,7 @@ func (a *audit) charges(ctx context.Context) error {
 }
 
 // ledgerCharges returns what the provider charged for each order, in our unit. It reports
-// orders that were charged twice, and charges of which more was refunded than charged.
+// orders that were charged twice, and charges that were refunded more than they took.
 func (a *audit) ledgerCharges() map[string]client.LedgerCharge {
 	charges, left := map[string]client.LedgerCharge{}, map[string]int64{} // by charge, what was not refunded
 	for _, c := range a.ledger.Charges {
