@@ -16,9 +16,12 @@ var wrong = []struct {
 	// floor is short for what never ends; a slow machine takes its time for the others.
 	floor time.Duration
 }{
-	{"it differs", func(t *T) { t.Equal("name", "a", "b") }, []string{`suite_test.go:`, `name: got "a", want "b"`}, time.Minute},
-	{"it panics", func(*T) { panic("ouch") }, []string{"panic: ouch", "at suite_test.go:"}, time.Minute},
-	{"it panics at once", func(t *T) { t.AtOnce(3, func(int) { panic("ouch") }) }, []string{"panic: ouch"}, time.Minute},
+	{"it differs", func(t *T) { t.Equal("name", "a", "b") }, []string{`suite_test.go:`, `name: got "a", want "b"`},
+		time.Minute},
+	{"it panics", func(*T) { panic("ouch") }, []string{"panic: ouch", "at suite_test.go:"},
+		time.Minute},
+	{"it panics at once", func(t *T) { t.AtOnce(3, func(int) { panic("ouch") }) }, []string{"panic: ouch"},
+		time.Minute},
 	{"it panics beside", func(t *T) { t.Go(func() { panic("ouch") })() }, []string{"panic: ouch"}, time.Minute},
 	{"it never returns", func(t *T) {
 		defer t.Call("Update")()
