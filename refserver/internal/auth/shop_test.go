@@ -33,6 +33,12 @@ type shop struct {
 
 func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 	t.Helper()
+	return newShopWith(t, store, secure, true)
+}
+
+// newShopWith is newShop, with hashes as weak as it says.
+func newShopWith(t *testing.T, store auth.Store, secure, weakHashes bool) *shop {
+	t.Helper()
 	s := &shop{store: store, hold: make(chan struct{}), slow: make(chan struct{})}
 	s.setNow(time.Now())
 	var err error
@@ -41,7 +47,7 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 			Store:         store,
 			Secret:        secret,
 			SecureCookies: secure,
-			WeakHashes:    true,
+			WeakHashes:    weakHashes,
 			Now:           func() time.Time { return *s.now.Load() },
 		},
 	)
