@@ -342,38 +342,6 @@ func TestCancelWaitsForTheChargeInFlight(t *testing.T) {
 	})
 }
 
-func TestAnotherAmountIsForAPerson(t *testing.T) {
-	for _, captured := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			s := open(t, nil)
-			s.fill(3)
-			s.gateway.Always(orderstest.CallConfirm, orderstest.FaultWrongAmount)
-			s.gateway.Always(orderstest.CallFind, orderstest.FaultWrongAmount)
-			o, err := s.Checkout(t.Context(), card(""))
-			must(t, err)
-			s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.Work.NeedsReview}, "[queued unknown true]")
-			s.work(time.Minute)
-			s.expect("nobody tries again", s.order(o.ID).Payment.Work.Attempts, 1)
-			_, n, err := s.Orders(t.Context(), orders.Query{NeedsReview: true})
-			must(t, err)
-			s.expect("orders in the queue", n, 1)
-
-			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: ""})
-			s.expect("without a reason", orders.CodeOf(err), orders.CodeInvalid)
-			o, err = s.Resolve(t.Context(), o.ID, staff,
-				orders.Resolution{Captured: captured, Reason: "seen in the provider's dashboard"})
-			must(t, err)
-			want, stock := orders.StatusCanceled, 10
-			if captured {
-				want, stock = orders.StatusCompleted, 7
-			}
-			s.expect("resolved", []any{o.Status, s.stock()}, []any{want, stock})
-			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: "again"})
-			s.expect("again", orders.CodeOf(err), orders.CodeTransition)
-		})
-	}
-}
-
 func TestAfterCloseCardOrdersAreQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)

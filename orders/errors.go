@@ -25,6 +25,7 @@ const (
 	CodePaymentDeclined     Code = "PAYMENT_DECLINED"      // a definite no; Reason holds the provider's code
 	CodeTransition          Code = "TRANSITION"            // the state does not allow it
 	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"     // it can't be canceled: it may be paid
+	CodeUnconfirmed         Code = "UNCONFIRMED"           // the provider's answer is against it; see Resolution
 	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"     // two currencies in one sum
 	CodeOverflow            Code = "OVERFLOW"              // beyond the range of int64 minor units
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH"  // the key was used for another request

@@ -2,11 +2,15 @@ package orders_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
 )
@@ -112,4 +116,54 @@ func TestAPersonDoesNotSettleAnOrderThatIsBeingCanceled(t *testing.T) {
 		must(t, err)
 		s.expect("order and charges", []any{o.Status, len(s.gateway.Charges())}, "[cancelled 0]")
 	})
+}
+
+func TestAnotherAmountIsForAPerson(t *testing.T) {
+	for _, captured := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, nil)
+			s.fill(3)
+			s.gateway.Always(orderstest.CallConfirm, orderstest.FaultWrongAmount)
+			s.gateway.Always(orderstest.CallFind, orderstest.FaultWrongAmount)
+			o, err := s.Checkout(t.Context(), card(""))
+			must(t, err)
+			s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.Work.NeedsReview}, "[queued unknown true]")
+			s.work(time.Minute)
+			s.expect("nobody tries again", s.order(o.ID).Payment.Work.Attempts, 1)
+			_, n, err := s.Orders(t.Context(), orders.Query{NeedsReview: true})
+			must(t, err)
+			s.expect("orders in the queue", n, 1)
+
+			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: ""})
+			s.expect("without a reason", orders.CodeOf(err), orders.CodeInvalid)
+			r := orders.Resolution{Captured: captured, Reason: "seen in the provider's dashboard"}
+			_, err = s.Resolve(t.Context(), o.ID, staff, r)
+			s.expect("without the amount", orders.CodeOf(err), orders.CodeUnconfirmed)
+			for _, other := range []money.Money{
+				money.New(o.Payment.Amount+1, o.Currency), money.New(o.Payment.Amount, "JPY"),
+			} {
+				r.Confirmed = other
+				_, err = s.Resolve(t.Context(), o.ID, staff, r)
+				s.expect("with another amount", orders.CodeOf(err), orders.CodeInvalid)
+			}
+			now := s.order(o.ID)
+			s.expect("left as it is", []any{now.Status, now.Payment.Work.NeedsReview}, "[queued true]")
+			r.Confirmed = money.New(o.Payment.Amount, o.Currency)
+			o, err = s.Resolve(t.Context(), o.ID, staff, r)
+			must(t, err)
+			events, err := s.Events(t.Context(), o.ID)
+			must(t, err)
+			s.expect("the answer is in the history", slices.ContainsFunc(events, func(e event.Event) bool {
+				return strings.Contains(string(e.Data),
+					"seen in the provider's dashboard (against the provider's answer: the provider has captured ")
+			}), true)
+			want, stock := orders.StatusCanceled, 10
+			if captured {
+				want, stock = orders.StatusCompleted, 7
+			}
+			s.expect("resolved", []any{o.Status, s.stock()}, []any{want, stock})
+			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: "again"})
+			s.expect("again", orders.CodeOf(err), orders.CodeTransition)
+		})
+	}
 }

@@ -3,9 +3,11 @@ package orders
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
@@ -24,6 +26,9 @@ func (s *Service) Retry(ctx context.Context, id string, by event.Actor, reason s
 type Resolution struct {
 	Captured bool   // what the provider shows
 	Reason   string // required
+	// Confirmed is the amount of the payment, as whoever resolves it has entered it again. It is
+	// needed where the provider's answer is against Captured; see CodeUnconfirmed.
+	Confirmed money.Money
 }
 
 // Resolve settles an order in the review queue (Query.NeedsReview): one whose
@@ -33,9 +38,11 @@ type Resolution struct {
 // A payment that exists is looked up first, and one that is not captured is
 // canceled at the provider. Where the provider says the opposite, or the order
 // is being charged at this moment, Resolve returns CodePaymentUncertain and
-// changes nothing. What staff say stands where the provider names another
-// amount, and where it gives no answer: only someone who has seen there that
-// the payment is canceled, or does not exist, may say that it is not captured.
+// changes nothing. Where the provider has captured another amount, what staff say stands only with
+// the amount of the payment in r.Confirmed: without it Resolve returns CodeUnconfirmed, with
+// another one CodeInvalid. The provider's answer is then kept beside the reason. What they say
+// stands also where the provider gives no answer: only someone who has seen there that the payment
+// is canceled, or does not exist, may say that it is not captured.
 // On a service of With it is payment.ErrInTransaction.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
 	captured, reason := r.Captured, r.Reason
@@ -66,7 +73,8 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 		return o, nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := s.contradicted(ctx, &o, lease, captured); err != nil {
+	against, err := s.contradicted(ctx, &o, lease, r)
+	if err != nil {
 		released, releaseErr := s.store.Update(ctx, id, func(o *Order) error {
 			if o.checkLease(lease) == nil {
 				o.Payment.Work.Lease("", time.Time{})
@@ -74,6 +82,9 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 			return nil
 		})
 		return released, errors.Join(err, releaseErr)
+	}
+	if against != "" {
+		reason += " (against the provider's answer: " + against + ")"
 	}
 	reference := o.Payment.ProviderID
 	return s.save(ctx, o, lease, func(o *Order) error {
@@ -83,32 +94,57 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 }
 
 // contradicted asks the provider about what staff say of a payment, and cancels
-// one that is said not to be captured and still can be.
-func (s *Service) contradicted(ctx context.Context, o *Order, lease string, captured bool) error {
+// one that is said not to be captured and still can be. It returns the provider's answer where the
+// amount that they entered overrules it.
+func (s *Service) contradicted(ctx context.Context, o *Order, lease string, r Resolution) (against string, err error) {
 	status, found, err := s.call(ctx, o, lease, actLookUp)
 	if err != nil {
-		return err
+		return "", err
 	}
 	o.paidBy(status, found)
+	captured, otherAmount := r.Captured, found.Amount != 0 && found.Amount != o.Payment.Amount
 	switch {
 	case status == payment.Processing:
-		return o.uncertain("is still being processed by the provider; try again later")
+		return "", o.uncertain("is still being processed by the provider; try again later")
 	case captured && status == payment.Canceled:
-		return o.uncertain("has a payment that the provider says is canceled: it can't count as paid")
+		return "", o.uncertain("has a payment that the provider says is canceled: it can't count as paid")
 	case captured && status == payment.Open:
-		return o.uncertain(
+		return "", o.uncertain(
 			"has a payment that the provider says is not captured: it can't count as paid; " +
 				"ask the provider again, or cancel the order")
-	case !captured && status == payment.Captured && (found.Amount == 0 || found.Amount == o.Payment.Amount):
-		return o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
+	case !captured && status == payment.Captured && !otherAmount:
+		return "", o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
+	case status == payment.Captured && otherAmount:
+		against = "the provider has captured " + money.New(found.Amount, o.Currency).String()
+		return against, r.confirmed(against, money.New(o.Payment.Amount, o.Currency))
 	case !captured && status == payment.Open:
-		if status, _, err = s.call(ctx, o, lease, actCancel); err != nil {
-			return err
-		}
-		if status != payment.Canceled {
-			return o.uncertain(
-				"has a payment that could still be captured, and the provider did not cancel it; try again")
-		}
+		return "", s.cancelThere(ctx, o, lease)
 	}
-	return nil
+	return "", nil
+}
+
+// cancelThere cancels a payment at the provider that could still be captured.
+func (s *Service) cancelThere(ctx context.Context, o *Order, lease string) error {
+	status, _, err := s.call(ctx, o, lease, actCancel)
+	if err == nil && status != payment.Canceled {
+		err = o.uncertain("has a payment that could still be captured, and the provider did not cancel it; try again")
+	}
+	return err
+}
+
+// confirmed refuses to overrule the provider unless the amount was entered again.
+func (r Resolution) confirmed(against string, amount money.Money) error {
+	switch r.Confirmed {
+	case amount:
+		return nil
+	case money.Money{}:
+		outcome := "captured"
+		if !r.Captured {
+			outcome = "not captured"
+		}
+		return &Error{Code: CodeUnconfirmed, Field: "confirm_amount", Message: fmt.Sprintf(
+			"%s; to record the payment as %s all the same, enter its amount, %s, to confirm", against, outcome, amount)}
+	}
+	return &Error{Code: CodeInvalid, Field: "confirm_amount", Message: fmt.Sprintf(
+		"it is %s, and the payment is of %s", r.Confirmed, amount)}
 }

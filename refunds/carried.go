@@ -37,7 +37,7 @@ func CarriedPayment(reference string) (paymentID string, ok bool) {
 	return id[strings.Index(id, ":")+1:], true
 }
 
-// RestsOf returns those of the refunds that pay rests of a payment.
+// RestsOf returns the refunds that pay rests of a payment.
 func RestsOf(all []Refund, paymentID string) []Refund {
 	var out []Refund
 	for _, r := range all {
@@ -52,7 +52,7 @@ func RestsOf(all []Refund, paymentID string) []Refund {
 const carriedPage = 100
 
 // PayCarried pays as store credit what refunds carried over (Quote.Carried), on orders that
-// can have no more refunds. over reports that of an order: returns.Service.Over does, where
+// can have no more refunds. over reports whether an order can have none: returns.Service.Over does, where
 // units may come back. Each rest is a refund of its own on the payment, by which it
 // stands against the balance, is in the ledger of store credit, and is carried no more. The
 // worker executes it.

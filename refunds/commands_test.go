@@ -165,7 +165,7 @@ func (w *world) person(svc *refunds.Service, n int) {
 		paid = paid || p.Request.AttemptID == r.Attempt().ID && p.Status != "failed"
 	}
 	_, _ = svc.Resolve(w.t.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid,
-		Reason: "looked at the provider's page"})
+		Reason: "looked at the provider's page", Confirmed: money.New(r.Amount(), r.Quote.Currency)})
 }
 
 // returnOf is return n of three on each of two orders.

@@ -25,6 +25,7 @@ const (
 	CodeLeaseLost       Code = "LEASE_LOST"         // another worker has taken over
 	CodeContradiction   Code = "CONTRADICTION"      // the provider says something else than we recorded
 	CodeAmountChanged   Code = "AMOUNT_CHANGED"     // the refund is of another amount than Request.Expect
+	CodeUnconfirmed     Code = "UNCONFIRMED"        // the provider's answer is against it; see ResolveParams.Confirmed
 )
 
 // Error is a refusal with a stable code. Message is a sentence for people

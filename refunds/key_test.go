@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -35,7 +36,8 @@ func TestAKeyThatIsTooOldAndWasNeverAnsweredGoesToAPerson(t *testing.T) {
 					Reason: "asked their support", ProviderID: "re_x"})
 				s.code(err, refunds.CodeInvalid)
 			}
-			r, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "asked their support"})
+			r, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "asked their support",
+				Confirmed: money.New(r.Amount(), r.Quote.Currency)})
 			if err != nil {
 				s.Fatal(err)
 			}

@@ -2,10 +2,14 @@ package refunds_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
@@ -18,6 +22,7 @@ type interrupted struct {
 	*refundstest.Gateway
 	mu             sync.Mutex
 	before, during map[refundstest.Call]func()
+	more           int64 // that a look-up names than was refunded
 }
 
 func interruptible(g *refundstest.Gateway) *interrupted {
@@ -44,6 +49,9 @@ func (g *interrupted) CreateRefund(ctx context.Context, r payment.RefundRequest)
 func (g *interrupted) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	g.happen(g.before, refundstest.CallFind)
 	a := g.Gateway.FindRefund(ctx, r)
+	if a.Outcome == payment.OutcomeDone {
+		a.Amount += g.more
+	}
 	g.happen(g.during, refundstest.CallFind)
 	return a
 }
@@ -361,6 +369,54 @@ func TestWhatIsStillBeingDecidedIsFollowedWhateverAPersonSays(t *testing.T) {
 			s.code(err, refunds.CodeContradiction)
 			s.settle(time.Second)
 			s.is(s.get(r.ID), refunds.StatusRequiresAction)
+		})
+	}
+}
+
+func TestAgainstTheProvidersAnswerTheAmountIsEnteredAgain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault refundstest.Fault // of the call that would have paid
+		more  int64             // that the look-up names
+		said  string
+	}{
+		"it has none": {refundstest.FaultLostBefore, 0,
+			"(against the provider's answer: the provider has no such refund)"},
+		"of another amount": {refundstest.FaultLostAfter, 1,
+			"(against the provider's answer: the provider has it as re_1 of "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inInterruptions(t, func(s *shop, g *interrupted) {
+				g.more = tc.more
+				r := s.tooOld(tc.fault)
+				s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+				amount := money.New(r.Amount(), r.Quote.Currency)
+				for confirmed, want := range map[money.Money]refunds.Code{
+					{}: refunds.CodeUnconfirmed,
+					money.New(r.Amount()-1, r.Quote.Currency): refunds.CodeInvalid,
+					money.New(r.Amount(), "JPY"):              refunds.CodeInvalid,
+				} {
+					_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
+						Reason: "their support says so", Confirmed: confirmed})
+					s.code(err, want)
+					s.equal("field", err.(*refunds.Error).Field, "confirm_amount")
+					s.equal("nothing changed", s.get(r.ID).Version, r.Version)
+				}
+				r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
+					Reason: "their support says so", Confirmed: amount})
+				if err != nil {
+					s.Fatal(err)
+				}
+				s.is(r, refunds.StatusSucceeded)
+				events, err := s.Events(s.Context(), r.ID)
+				if err != nil {
+					s.Fatal(err)
+				}
+				kept := slices.ContainsFunc(events, func(e event.Event) bool {
+					return e.Type == refunds.EventResolved &&
+						strings.Contains(string(e.Data), "their support says so "+tc.said)
+				})
+				s.equal("the answer is in the history", kept, true)
+			})
 		})
 	}
 }

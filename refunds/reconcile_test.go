@@ -137,7 +137,7 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 		r := s.refund(request(1, 1))
 		s.settle(60 * time.Hour)
 		if _, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
-			Reason: "they say so on the telephone"}); err != nil {
+			Reason: "they say so on the telephone", Confirmed: money.New(r.Amount(), r.Quote.Currency)}); err != nil {
 			s.Fatal(err)
 		}
 		rec, err := s.Reconcile(s.Context(), start, start.Add(time.Hour))

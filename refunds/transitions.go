@@ -269,18 +269,15 @@ func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 	if r.Leased(s.At) {
 		return r.refuse("resolved while the provider is being asked about it; try again in some seconds")
 	}
+	if err := p.check(); err != nil {
+		return err
+	}
 	paid, reference, reason := p.Paid, p.ProviderID, strings.TrimSpace(p.Reason)
-	if err := checkText("reason", reason, maxReason); err != nil {
-		return err
-	}
-	if reason == "" {
-		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say how you know"}
-	}
-	if err := checkText("provider_reference", reference, maxID); err != nil {
-		return err
-	}
 	if paid && r.Attempt().FirstSentAt.IsZero() {
 		return r.refuse("resolved as paid; it was never sent")
+	}
+	if p.against != "" {
+		reason += " (against the provider's answer: " + p.against + ")"
 	}
 	if err := r.record(s, EventResolved, &resolved{Paid: paid, Reason: reason, Reference: reference}); err != nil {
 		return err
@@ -293,6 +290,17 @@ func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 		return r.withdraw(s, FailureResolved, reason)
 	}
 	return r.record(s, EventFailed, &failed{Code: FailureResolved, Reason: reason, Reference: reference, Sent: sent})
+}
+
+// check refuses text that is missing or too long.
+func (p ResolveParams) check() error {
+	if err := checkText("reason", strings.TrimSpace(p.Reason), maxReason); err != nil {
+		return err
+	}
+	if strings.TrimSpace(p.Reason) == "" {
+		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say how you know"}
+	}
+	return checkText("provider_reference", p.ProviderID, maxID)
 }
 
 // Codes of a failed attempt that are ours and not the provider's.

@@ -336,14 +336,18 @@ func (w *world) resolve() {
 				paid, undecided, reference = true, p.Status != "succeeded", p.Reference
 			}
 		}
+		p := refunds.ResolveParams{Paid: paid, Reason: "looked at the provider's page", ProviderID: reference}
 		say := func() error {
-			_, err := e.Resolve(w.ctx, r.ID, w.request.By, refunds.ResolveParams{Paid: paid,
-				Reason: "looked at the provider's page", ProviderID: reference})
+			_, err := e.Resolve(w.ctx, r.ID, w.request.By, p)
 			return err
 		}
 		err := say()
 		if refunds.CodeOf(err) == refunds.CodeTransition && r.Leased(w.clock()) {
 			w.until(r.Work.LeaseUntil)
+			err = say()
+		}
+		if refunds.CodeOf(err) == refunds.CodeUnconfirmed {
+			p.Confirmed = money.New(r.Amount(), r.Quote.Currency)
 			err = say()
 		}
 		if err != nil && !(undecided && refunds.CodeOf(err) == refunds.CodeContradiction) {

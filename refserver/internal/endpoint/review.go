@@ -5,6 +5,7 @@ import (
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 )
 
@@ -14,10 +15,13 @@ type DecisionOnMoney struct {
 	Outcome    string `json:"outcome"`
 	Reason     string `json:"reason" form:"verbatim"`
 	ProviderID string `json:"provider_reference"`
+	// Confirm is the amount, entered again where the provider's answer is against Outcome.
+	Confirm input.Number `json:"confirm_amount"`
 }
 
 func (p DecisionOnMoney) by(u auth.User) review.Decision {
-	return review.Decision{Outcome: p.Outcome, Reason: p.Reason, ProviderID: p.ProviderID, By: actor(u)}
+	return review.Decision{Outcome: p.Outcome, Reason: p.Reason, ProviderID: p.ProviderID,
+		Confirm: p.Confirm.String(), By: actor(u)}
 }
 
 // ReviewQueue returns what needs review.

@@ -268,6 +268,7 @@ var (
 		orders.CodePaymentDeclined:     http.StatusPaymentRequired,
 		orders.CodeTransition:          http.StatusConflict,
 		orders.CodePaymentUncertain:    http.StatusConflict,
+		orders.CodeUnconfirmed:         http.StatusConflict,
 		orders.CodeIdempotencyMismatch: http.StatusConflict,
 		orders.CodeCurrencyMismatch:    http.StatusBadRequest,
 		orders.CodeOverflow:            http.StatusBadRequest,
@@ -288,6 +289,7 @@ var (
 		refunds.CodeCreditTooLow:    http.StatusConflict,
 		refunds.CodeLeaseLost:       http.StatusConflict,
 		refunds.CodeContradiction:   http.StatusConflict,
+		refunds.CodeUnconfirmed:     http.StatusConflict,
 		refunds.CodeAmountChanged:   http.StatusPreconditionFailed,
 	}
 	// A code that is not here is a NonReturnableReason: the policy refuses.

@@ -261,7 +261,22 @@ type Decision struct {
 	Outcome    string // paid or not_paid; of an order also ask_again
 	Reason     string // how they know; required
 	ProviderID string // the provider's id of a refund, if known
-	By         event.Actor
+	// Confirm is the amount as a decimal number, entered again to overrule the provider's answer.
+	Confirm string
+	By      event.Actor
+}
+
+// confirmed is Confirm in the currency; the zero value where nothing was entered.
+func (d Decision) confirmed(c money.Currency) (money.Money, error) {
+	if d.Confirm == "" {
+		return money.Money{}, nil
+	}
+	amount, err := money.Parse(d.Confirm, c)
+	if err != nil {
+		return money.Money{}, problem.Invalid("confirm_amount", fmt.Sprintf(
+			"The amount to confirm is %.40q; it must be a number of %s.", d.Confirm, c))
+	}
+	return amount, nil
 }
 
 // reason is how staff know; it is required.
@@ -288,13 +303,15 @@ func (q Queue) ResolveRefund(ctx context.Context, id string, d Decision) (string
 	if !ok {
 		return "", wrongOutcome(d.Outcome, "paid or not_paid")
 	}
-	r, err := q.Refunds.Resolve(
-		ctx,
-		id,
-		d.By,
-		refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.ProviderID)},
-	)
+	p := refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.ProviderID)}
+	r, err := q.Refunds.ByID(ctx, id)
 	if err != nil {
+		return "", err
+	}
+	if p.Confirmed, err = d.confirmed(r.Quote.Currency); err != nil {
+		return "", err
+	}
+	if r, err = q.Refunds.Resolve(ctx, id, d.By, p); err != nil {
 		return "", err
 	}
 	// Its event does the same, where this is cut off.
@@ -344,8 +361,15 @@ func (q Queue) ResolveOrder(ctx context.Context, id string, d Decision) (string,
 	}
 	switch d.Outcome {
 	case "paid", "not_paid":
-		o, err := q.Orders.Resolve(ctx, id, d.By, orders.Resolution{Captured: d.Outcome == "paid", Reason: why})
+		o, err := q.Orders.Order(ctx, id)
 		if err != nil {
+			return "", err
+		}
+		r := orders.Resolution{Captured: d.Outcome == "paid", Reason: why}
+		if r.Confirmed, err = d.confirmed(o.Currency); err != nil {
+			return "", err
+		}
+		if o, err = q.Orders.Resolve(ctx, id, d.By, r); err != nil {
 			return "", err
 		}
 		return fmt.Sprintf("Order %s is %s now.", o.Number, o.Status), nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -120,6 +121,17 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 					staff.form(path, fields).want(t, 400, "the provider has no refund")
 				}
 				fields.Del("provider_reference")
+				if tc.outcome == "paid" {
+					amount := money.New(r.Amount(), r.Quote.Currency).Decimal()
+					staff.form(path, fields).want(t, 409, "the provider has no such refund",
+						"Enter "+amount+" to record",
+						"seen on the provider&#39;s page")
+					fields.Set("confirm_amount", "much")
+					staff.form(path, fields).want(t, 400, "it must be a number of USD", `value="much"`)
+					fields.Set("confirm_amount", "0.01")
+					staff.form(path, fields).want(t, 400, "the refund is of", `value="0.01"`)
+					fields.Set("confirm_amount", amount)
+				}
 				fields.Set("Idempotency-Key", "k-"+tc.outcome)
 				staff.form(path, fields).want(t, 302)
 				staff.form(path, fields).want(t, 302) // the double click

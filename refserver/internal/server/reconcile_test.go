@@ -110,7 +110,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
 			if _, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{
-				Paid: true, Reason: "I thought I saw it",
+				Paid: true, Reason: "I thought I saw it", Confirmed: money.New(r.Amount(), r.Quote.Currency),
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -202,9 +202,9 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 			t.Helper()
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
-			r, err := b.Refunds.Resolve(
-				ctx, r.ID, clerk, refunds.ResolveParams{Paid: paid, Reason: "it looked like that"},
-			)
+			r, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{
+				Paid: paid, Reason: "it looked like that", Confirmed: money.New(r.Amount(), r.Quote.Currency),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/review"
+	"github.com/returnkit/returnkit/refunds"
 )
 
 func (s *server) queueRoutes() {
@@ -27,6 +29,19 @@ type queueBody struct {
 	review.Items
 	Form url.Values // what was typed into a form that was refused
 	At   string     // the id of what that form is about
+	Code string     // of the refusal
+}
+
+// confirmation is the field in which an amount is entered again to overrule the provider.
+type confirmation struct{ ID, Amount, Entered string }
+
+// Confirm is the confirmation that the form about id asks for; nil while it asks for none.
+func (b queueBody) Confirm(id string, amount int64, c money.Currency) *confirmation {
+	entered := b.Value(id, "confirm_amount")
+	if entered == "" && (b.At != id || b.Code != string(refunds.CodeUnconfirmed)) {
+		return nil
+	}
+	return &confirmation{ID: id, Amount: money.FormatMinor(amount, c), Entered: entered}
 }
 
 // Value is what was typed into a field of the form about id.
@@ -75,6 +90,6 @@ func resolve[P any](s *server, do func(context.Context, auth.User, string, P) (s
 			return err
 		}
 		refused(r, q, nil)
-		return s.showQueue(w, r, q.Status, queueBody{Form: r.PostForm, At: id}, notesOf(q)...)
+		return s.showQueue(w, r, q.Status, queueBody{Form: r.PostForm, At: id, Code: q.Code}, notesOf(q)...)
 	}
 }
