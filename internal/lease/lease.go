@@ -183,7 +183,7 @@ func WhereFree(q *bun.SelectQuery, alias string, now time.Time, lasts time.Durat
 }
 
 // WhereDue limits a query of many rows, whose table has next_at and attempts, to those that are due
-// at now; alias is that of their table. A row waits for its next_at where that is no further ahead
+// at now; alias names the table. A row waits for its next_at where that is no further ahead
 // than longest, the longest wait between two attempts, and, before the first attempt, than
 // [ClockSlack]: one that is was written by a clock that has been set back since.
 //

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -150,11 +149,7 @@ func (s *App) webhook(r *http.Request, log *slog.Logger) (string, int, error) {
 
 // concerns reports whether a message is of our own account, and of the mode of our key.
 func (s *App) concerns(e stripegateway.Event) bool {
-	key := s.Config.StripeKey()
-	if e.Livemode && strings.Contains(key, "_test_") || !e.Livemode && strings.Contains(key, "_live_") {
-		return false
-	}
-	return e.Account == ""
+	return e.Account == "" && e.Livemode == s.Config.LiveKey()
 }
 
 // follow does what a message requests. Doing it again does no harm.

@@ -102,8 +102,7 @@ func (d *Desk) open(ctx context.Context, tx bun.IDB, r refunds.Request, amount m
 // over returns why the refund needs a second person, "" where it does not and
 // is counted as refunded by who asks.
 func (d *Desk) over(ctx context.Context, tx bun.IDB, r asking) (string, error) {
-	above := func(limit money.Money) string { return fmt.Sprintf("it is above the limit of %s for a refund", limit) }
-	if why := d.Amount.why(r.amount, 0, above); why != "" {
+	if why := d.Amount.why(r.amount, 0, "for a refund", ""); why != "" {
 		return why, nil
 	}
 	if len(d.PerDay) == 0 {
@@ -125,15 +124,11 @@ func (d *Desk) over(ctx context.Context, tx bun.IDB, r asking) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	above = func(limit money.Money) string {
-		const day = "it is above the limit of %s for what one person refunds in a day"
-		if spent == 0 {
-			return fmt.Sprintf(day, limit)
-		}
-		already := money.New(spent, limit.Currency())
-		return fmt.Sprintf("with the %s that %s refunded today, "+day, already, r.By.Name, limit)
+	already := ""
+	if spent > 0 {
+		already = fmt.Sprintf("with the %s that %s refunded today, ", money.New(spent, r.amount.Currency()), r.By.Name)
 	}
-	if why := d.PerDay.why(r.amount, spent, above); why != "" {
+	if why := d.PerDay.why(r.amount, spent, "for what one person refunds in a day", already); why != "" {
 		return why, nil
 	}
 	_, err = tx.NewInsert().Model(&counted).On("CONFLICT (asker_id, day, return_id) DO UPDATE").
@@ -141,15 +136,15 @@ func (d *Desk) over(ctx context.Context, tx bun.IDB, r asking) (string, error) {
 	return "", err
 }
 
-// why returns why an amount beside what was spent needs approval, "" where it does not; above says
-// it of one that is above the limit.
-func (l Limits) why(amount money.Money, spent int64, above func(limit money.Money) string) string {
+// why returns why an amount beside what was spent needs approval, "" where it does not. of says what
+// the limit is of, and already, which may be empty, names what was spent.
+func (l Limits) why(amount money.Money, spent int64, of, already string) string {
 	limit, ok := l[amount.Currency()]
 	switch {
 	case len(l) == 0, ok && spent <= limit-amount.Minor():
 		return ""
 	case ok:
-		return above(money.New(limit, amount.Currency()))
+		return fmt.Sprintf("%sit is above the limit of %s %s", already, money.New(limit, amount.Currency()), of)
 	case amount.Minor() == 0:
 		return ""
 	}

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -26,7 +25,7 @@ type ProductParams struct {
 	ShippingWeight   *input.Number `json:"shipping_weight" validate:"omitempty,decimals=3"`
 	CountryOfOrigin  *string       `json:"country_of_origin"`
 	RequiresShipping *bool         `json:"requires_shipping"`
-	// Currency is that of the price: the shop's for a new product that names none. A product
+	// Currency is what the price is in: the shop's for a new product that names none. A product
 	// keeps it.
 	Currency *string `json:"currency"`
 
@@ -104,8 +103,11 @@ func (e *Endpoints) saveProduct(
 // priceCurrency is the currency in which the price of a product is read: the one that is sent, else
 // its own, else the shop's.
 func (e *Endpoints) priceCurrency(ctx context.Context, id int64, p ProductParams) (money.Currency, error) {
-	if p.Currency != nil && *p.Currency != "" || id == 0 {
-		return e.currency(*cmp.Or(p.Currency, new(string)))
+	switch {
+	case p.Currency != nil && *p.Currency != "":
+		return e.currency(*p.Currency)
+	case id == 0:
+		return e.d.Currency, nil
 	}
 	was, err := e.d.Orders.Product(ctx, id)
 	return was.Currency, err

@@ -24,34 +24,29 @@ var (
 type WebhookParams struct {
 	URL    string   `json:"url" validate:"required"`
 	Events []string `json:"events"` // empty: all
-	// Whole says that all fields are sent, as a form does: then no event is none.
-	Whole bool `json:"-"`
 }
 
 // CheckWebhook returns all that is wrong with the params of a webhook.
 func (e *Endpoints) CheckWebhook(p WebhookParams) error {
-	var none error
-	if p.Whole && len(p.Events) == 0 {
-		none = problem.Invalid("events", "Choose at least one event.")
-	}
 	return problem.Join(
-		input.Check(p), webhookProblem(e.d.Webhooks.Check(webhook.Params{URL: p.URL, Types: p.Events})), none,
+		input.Check(p), webhookProblem(e.d.Webhooks.Check(webhook.Params{URL: p.URL, Types: p.Events})),
 	)
 }
 
 // CheckNewWebhook returns all that is wrong with the params of a new webhook.
 func (e *Endpoints) CheckNewWebhook(p NewWebhookParams) error {
-	_, err := e.since(p)
-	return problem.Join(e.CheckWebhook(p.WebhookParams), err)
+	_, err := e.newWebhook(p)
+	return err
 }
 
-// since is the day from which on a new webhook gets past events.
-func (e *Endpoints) since(p NewWebhookParams) (time.Time, error) {
+// newWebhook returns the day from which on a new webhook gets past events, or all that is wrong with
+// the params.
+func (e *Endpoints) newWebhook(p NewWebhookParams) (time.Time, error) {
 	since, err := problem.Day("since", p.Since, e.d.Zone)
 	if err == nil && since.After(e.d.Now()) {
 		err = problem.Invalid("since", "The day must not be in the future.")
 	}
-	return since, err
+	return since, problem.Join(e.CheckWebhook(p.WebhookParams), err)
 }
 
 // NewWebhookParams is what staff set of a new webhook.
@@ -131,10 +126,7 @@ func (e *Endpoints) AddWebhook(
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return webhook.Endpoint{}, "", err
 	}
-	if err := e.CheckNewWebhook(p); err != nil {
-		return webhook.Endpoint{}, "", err
-	}
-	since, err := e.since(p)
+	since, err := e.newWebhook(p)
 	if err != nil {
 		return webhook.Endpoint{}, "", err
 	}

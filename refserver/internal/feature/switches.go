@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -23,10 +22,11 @@ const (
 
 // Definition says what a switch switches.
 type Definition struct {
-	Name  Name
-	Label string // on the page of switches
-	About string // what is there when it is on, and what is not when it is off
-	Off   string // what people read who want it while it is off
+	Name    Name
+	Label   string // on the page of switches
+	About   string // what is there when it is on
+	WhenOff string // the same when it is off, to go on a sentence
+	Off     string // what people read who want it while it is off
 	// PerUser reports whether it can be on for some users: what nobody has signed in for is
 	// on for all or for none.
 	PerUser bool
@@ -36,41 +36,45 @@ type Definition struct {
 var Definitions = []Definition{
 	{
 		Returns, "Return requests",
-		"Customers request returns. Off: no new requests are accepted; returns in progress are not affected.",
+		"Customers request returns.",
+		"no new requests are accepted; returns in progress are not affected.",
 		"We are not accepting return requests at the moment. Your returns in progress are not affected.", true,
 	},
 	{
 		FlashSales, "Flash sales",
-		"Sale prices and reservations apply. Off: products sell at their regular price.",
+		"Sale prices and reservations apply.",
+		"products sell at their regular price.",
 		"There are no flash sales at the moment. Everything sells at its regular price.", false,
 	},
 	{
 		PartnerIngest, "Partner feeds",
-		"Product feeds are accepted and fetched. Off: feeds are refused, and those in progress wait.",
+		"Product feeds are accepted and fetched.",
+		"feeds are refused, and those in progress wait.",
 		"We are not accepting feeds at the moment. Send this one again later.", false,
 	},
 	{
 		Registration, "Registration",
-		"People create accounts. Off: no new accounts; existing ones are not affected.",
+		"People create accounts.",
+		"no new accounts; existing ones are not affected.",
 		"We are not opening new accounts at the moment. If you already have an account, sign in.", false,
 	},
 	{
 		Photos, "Return photos",
-		"Customers and staff add photos to returns. Off: no new photos are accepted; existing ones stay.",
+		"Customers and staff add photos to returns.",
+		"no new photos are accepted; existing ones stay.",
 		"Photos cannot be added at the moment. Send your request without them.", true,
 	},
 	{
 		StoreCredit, "Store credit",
-		"Refunds are paid as store credit where the policy allows it, and customers can pay with it. Off: refunds " +
-			"and orders are paid by card or in cash; customers keep their balance.",
+		"Refunds are paid as store credit where the policy allows it, and customers can pay with it.",
+		"refunds and orders are paid by card or in cash; customers keep their balance.",
 		"Store credit is not available at the moment. Choose another method.", true,
 	},
 }
 
 // OffWords says, for staff, that it is off and what that means.
 func (d Definition) OffWords() string {
-	_, what, _ := strings.Cut(d.About, "Off: ")
-	return d.Label + ": switched off for everyone. Until it is on again, " + what
+	return d.Label + ": switched off for everyone. Until it is on again, " + d.WhenOff
 }
 
 // Define returns the definition of a switch; ok is false for a name that is none.

@@ -102,7 +102,7 @@ func TestThePriceOfAProductIsOfItsCurrency(t *testing.T) {
 	}
 	price(1200)
 
-	// The form has the currency of the product, and that of a new one to choose.
+	// The form shows the currency of a product, and offers the choice for a new one.
 	staff.get("/admin/products/"+at).want(t, http.StatusOK, "List price (JPY)", `value="1200"`)
 	form := url.Values{"name": {"Green tea"}, "price": {"1300"}, "stock": {"7"}, "stock_was": {"7"}}
 	form.Set("currency", "JPY")

@@ -42,6 +42,14 @@ type webhookEvent struct {
 	Chosen bool
 }
 
+// chosen refuses a form without an event: to a program that leaves them out, none stands for all.
+func chosen(events []string) error {
+	if len(events) == 0 {
+		return problem.Invalid("events", "Choose at least one event.")
+	}
+	return nil
+}
+
 func newWebhookForm(id, url string, chosen []string) webhookForm {
 	f := webhookForm{ID: id, URL: url}
 	for _, t := range webhook.Types() {
@@ -95,8 +103,7 @@ func (s *server) showWebhooks(w http.ResponseWriter, r *http.Request, status int
 func (s *server) addWebhook(w http.ResponseWriter, r *http.Request) error {
 	var p endpoint.NewWebhookParams
 	err := readForm(r, &p)
-	p.Whole = true
-	if err != nil {
+	if err = problem.Join(err, chosen(p.Events)); err != nil {
 		err = problem.Join(err, s.Endpoints.CheckNewWebhook(p))
 	} else {
 		var made webhook.Endpoint
@@ -184,8 +191,7 @@ func (s *server) changeWebhook(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	var p endpoint.WebhookParams
 	err := readForm(r, &p)
-	p.Whole = true
-	if err != nil {
+	if err = problem.Join(err, chosen(p.Events)); err != nil {
 		err = problem.Join(err, s.Endpoints.CheckWebhook(p))
 	} else {
 		if _, err = s.Endpoints.ChangeWebhook(r.Context(), user(r), id, p); err == nil {

@@ -29,13 +29,11 @@ func (s *Service) Run(ctx context.Context) {
 	defer calls.Wait()
 	tick := time.NewTicker(s.cfg.Poll)
 	defer tick.Stop()
-	pull := time.NewTicker(pullEvery)
-	defer pull.Stop()
-	for pulling := true; ; {
+	for pulled := (time.Time{}); ; {
 		var err error
-		if pulling {
+		if time.Since(pulled) >= pullEvery {
 			err = s.pullForward(ctx)
-			pulling = false
+			pulled = time.Now()
 		}
 		err = errors.Join(err, s.round(ctx, &calls))
 		if err != nil && ctx.Err() == nil {
@@ -46,8 +44,6 @@ func (s *Service) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-s.wake:
-		case <-pull.C:
-			pulling = true
 		}
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"sync"
+	"testing"
 )
 
 // mailbox takes the provider's messages at an address that outlives the shop's processes,
@@ -38,4 +41,17 @@ func (m *mailbox) about(text string) []message {
 	return slices.DeleteFunc(slices.Clone(m.taken), func(one message) bool {
 		return !bytes.Contains(one.body, []byte(text))
 	})
+}
+
+// newWorldWithMail is newWorld whose provider sends its messages to a mailbox; the shop knows their
+// secret.
+func newWorldWithMail(t testing.TB, url string) (*world, *mailbox) {
+	t.Helper()
+	mail := &mailbox{}
+	hooks := httptest.NewServer(mail)
+	t.Cleanup(hooks.Close)
+	w := newWorldWith(t, url, "--ledger", filepath.Join(t.TempDir(), "ledger.jsonl"),
+		"--webhook-url", hooks.URL, "--webhook-secret", "whsec_test")
+	w.settings = append(w.settings, "STRIPE_WEBHOOK_SECRET=whsec_test")
+	return w, mail
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -35,13 +33,9 @@ type paying struct {
 
 func newPaying(t *testing.T, url string) *paying {
 	t.Helper()
-	mail := &mailbox{}
-	hooks := httptest.NewServer(mail)
-	t.Cleanup(hooks.Close)
-	w := newWorldWith(t, url, "--ledger", filepath.Join(t.TempDir(), "ledger.jsonl"),
-		"--webhook-url", hooks.URL, "--webhook-secret", "whsec_test")
+	w, mail := newWorldWithMail(t, url)
 	// The addresses to come back to must be the same in each process, as on one host.
-	w.settings = append(w.settings, "HOSTED_CHECKOUT=true", "STRIPE_WEBHOOK_SECRET=whsec_test",
+	w.settings = append(w.settings, "HOSTED_CHECKOUT=true",
 		"PUBLIC_URL=http://127.0.0.1:5000", "PAYMENT_PROVIDER_TIMEOUT=5s")
 	p := &paying{world: w, mail: mail, random: source(t)}
 	p.restart()

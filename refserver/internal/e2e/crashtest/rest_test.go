@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -36,12 +34,8 @@ const owedRest = 700
 
 func newResting(t *testing.T, url string) *resting {
 	t.Helper()
-	mail := &mailbox{}
-	hooks := httptest.NewServer(mail)
-	t.Cleanup(hooks.Close)
-	w := newWorldWith(t, url, "--ledger", filepath.Join(t.TempDir(), "ledger.jsonl"),
-		"--webhook-url", hooks.URL, "--webhook-secret", "whsec_test")
-	w.settings = append(w.settings, "STRIPE_WEBHOOK_SECRET=whsec_test", "PAYMENT_PROVIDER_TIMEOUT=5s")
+	w, mail := newWorldWithMail(t, url)
+	w.settings = append(w.settings, "PAYMENT_PROVIDER_TIMEOUT=5s")
 	r := &resting{world: w, mail: mail}
 	r.restart()
 	return r
