@@ -7,8 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/idna"
 )
 
 // ErrPrivate is the error of a call to an address that is not of the public internet.
@@ -72,4 +76,25 @@ func Public(a netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// Callable reports whether the host of an address can be called at all: a name of the internet or
+// an IP address, with a port from 1 to 65535 or none.
+func Callable(u *url.URL) bool {
+	host, port := u.Hostname(), u.Port()
+	if n, err := strconv.Atoi(port); port != "" && (err != nil || n < 1 || n > 65535) {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	_, err := idna.Lookup.ToASCII(host)
+	return host != "" && err == nil
+}
+
+// InPrivate reports whether an address names one that is not of the public internet. A name
+// tells only when it is called.
+func InPrivate(u *url.URL) bool {
+	a, err := netip.ParseAddr(u.Hostname())
+	return err == nil && !Public(a)
 }

@@ -86,6 +86,9 @@ func (s *Service) FetchNow(ctx context.Context, id string) error {
 // FetchDue fetches the feed of one partner whose time has come, and stores it for Work. It
 // reports whether there was one.
 func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
+	if err := s.pullForward(ctx); err != nil {
+		return false, err
+	}
 	row, found, err := s.claimFetch(ctx)
 	if err != nil || !found {
 		return false, err
@@ -109,6 +112,42 @@ func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
 		s.cfg.Log.InfoContext(ctx, "a partner's feed was fetched", "partner", row.ID, "feed", run.ID)
 	}
 	return true, s.fetched(ctx, row, words)
+}
+
+// pullEvery is how often fetches are looked for that a clock which was set back has left for later.
+const pullEvery = time.Minute
+
+// pullForward has such feeds fetched now: no schedule puts a fetch after the one that it would
+// choose at this moment.
+func (s *Service) pullForward(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now()
+	if since := now.Sub(s.pulled); since >= 0 && since < pullEvery {
+		return nil
+	}
+	err := s.cfg.DB.Tx(ctx, "partner: pull forward", func(ctx context.Context, tx bun.IDB) error {
+		var rows []partnerRow
+		later := tx.NewSelect().Model(&rows).Where("next_at > ?", sqldb.At(now.Add(leases.ClockSlack)))
+		if err := sqldb.ForUpdate(later).Scan(ctx); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			last := Schedule(row.Schedule).next(now, s.cfg.Zone)
+			if !row.NextAt.Time().After(last.Add(leases.ClockSlack)) {
+				continue
+			}
+			row.NextAt = sqldb.At(now)
+			if _, err := tx.NewUpdate().Model(&row).WherePK().Column("next_at").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.pulled = now
+	}
+	return err
 }
 
 func (s *Service) claimFetch(ctx context.Context) (row partnerRow, found bool, err error) {

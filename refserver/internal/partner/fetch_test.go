@@ -37,6 +37,45 @@ func TestAFeedIsFetchedAtATimeOfTheDay(t *testing.T) {
 	})
 }
 
+func TestAFeedIsFetchedAfterTheClockWasSetBack(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		b := newBench(t, db)
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/csv")
+			_, _ = fmt.Fprint(w, feedOf(1))
+		}))
+		defer srv.Close()
+		for _, p := range []partner.Params{
+			{Name: "North", FeedURL: srv.URL, Schedule: "60"}, {Name: "South", FeedURL: srv.URL, Schedule: "@daily"},
+		} {
+			if _, err := b.Create(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fetched := func() (n int) {
+			for {
+				more, err := b.FetchDue(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !more {
+					return n
+				}
+				n++
+			}
+		}
+		for _, step := range []struct {
+			after time.Duration
+			want  int
+		}{{24 * time.Hour, 2}, {-48 * time.Hour, 2}, {0, 0}, {59 * time.Minute, 0}, {time.Minute, 1}} {
+			b.now.Add(int64(step.after))
+			if got := fetched(); got != step.want {
+				t.Errorf("%s later: %d feeds were fetched, want %d", step.after, got, step.want)
+			}
+		}
+	})
+}
+
 func TestAFeedIsFetchedOnSchedule(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)

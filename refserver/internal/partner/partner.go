@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/defaults"
+	"github.com/returnkit/returnkit/refserver/internal/outbound"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/refserver/internal/seal"
 	"github.com/returnkit/returnkit/returns/budget"
@@ -83,6 +85,9 @@ type Service struct {
 	tokens seal.Box
 	fetch  fetcher
 	memory *budget.Budget // of feeds that are read
+
+	mu     sync.Mutex
+	pulled time.Time // see pullForward
 }
 
 // New returns a Service, or an error that names the field that is missing.
@@ -359,13 +364,17 @@ func (s *Service) checkAddress(p Params) error {
 	}
 	u, err := url.Parse(p.FeedURL)
 	switch {
-	case err != nil || len(p.FeedURL) > maxURL || u.Host == "" || u.User != nil || !printable(p.FeedURL):
+	case err != nil || len(p.FeedURL) > maxURL || !outbound.Callable(u) || u.User != nil || !printable(p.FeedURL):
 		return &Invalid{
 			"feed_url",
 			"Enter an address such as https://partner.example/products.csv, without a name or password in it.",
 		}
 	case u.Scheme != "https" && (u.Scheme != "http" || !s.cfg.PrivateAddresses):
 		return &Invalid{"feed_url", "Enter an address that begins with https://."}
+	case !s.cfg.PrivateAddresses && outbound.InPrivate(u):
+		return &Invalid{
+			"feed_url", "The address leads into a private network. Enter one that can be reached from the internet.",
+		}
 	}
 	return nil
 }

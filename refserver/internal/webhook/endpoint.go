@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -102,7 +101,7 @@ func (s *Service) checkURL(address string) error {
 		return &Invalid{"url", fmt.Sprintf("The address has more than %d characters.", maxURL)}
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || !outbound.Callable(u) || u.Scheme != "https" && u.Scheme != "http" {
 		return &Invalid{"url", "The address must be one such as https://example.com/events."}
 	}
 	if u.User != nil || u.Fragment != "" {
@@ -114,7 +113,7 @@ func (s *Service) checkURL(address string) error {
 	if u.Scheme == "http" {
 		return &Invalid{"url", "The address must begin with https://."}
 	}
-	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !outbound.Public(a) {
+	if outbound.InPrivate(u) {
 		return &Invalid{
 			"url", "The address leads into a private network. Enter one that can be reached from the internet.",
 		}
