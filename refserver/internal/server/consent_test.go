@@ -111,19 +111,11 @@ func TestACheckoutRefusesATotalThatIsNone(t *testing.T) {
 	ada := b.signInAs("ada", "correct horse")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
 	for _, c := range []struct{ total, currency, says string }{
-		{
-			"abc",
-			"",
-			"total is"}, {"1.234",
-			"",
-			"at most 2 decimals"}, {"-1",
-			"",
-			"total is"}, {"1",
-			"dollars",
-			"currency is"}, {"1.5",
-			"JPY",
-			"at most 0 decimals",
-		},
+		{"abc", "", "Total is"},
+		{"1.234", "", "at most 2 decimals"},
+		{"-1", "", "Total is"},
+		{"1", "dollars", "Currency is"},
+		{"1.5", "JPY", "at most 0 decimals"},
 	} {
 		ada.form("/checkout",
 			url.Values{"payment_method": {"Cash"}, "total": {c.total}, "currency": {c.currency}}).

@@ -118,12 +118,12 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 					"provider_reference": {"re_seen"},
 				}
 				if tc.outcome == "paid" {
-					staff.form(path, fields).want(t, 400, "the provider has no refund")
+					staff.form(path, fields).want(t, 400, "The provider has no refund")
 				}
 				fields.Del("provider_reference")
 				if tc.outcome == "paid" {
 					amount := money.New(r.Amount(), r.Quote.Currency).Decimal()
-					staff.form(path, fields).want(t, 409, "the provider has no such refund",
+					staff.form(path, fields).want(t, 409, "The provider has no such refund",
 						"Enter "+amount+" to record",
 						"seen on the provider&#39;s page")
 					fields.Set("confirm_amount", "much")

@@ -183,7 +183,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	if p := problem.Of(err); err != nil && p.Internal {
 		return err
 	} else if err != nil {
-		body.NotYet = p.Message
+		body.NotYet = asSentence(p.Message)
 		// A method the terms do not take says nothing about the others.
 		if refunds.CodeOf(err) != refunds.CodeMethod {
 			return nil

@@ -102,7 +102,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (s *server) failWith(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	p.SetRetryAfter(w.Header())
-	body := failBody{Status: p.Status, Heading: heading(p.Status), Message: p.Message}
+	body := failBody{Status: p.Status, Heading: heading(p.Status), Message: asSentence(p.Message)}
 	err := s.pageStatus(w, r, p.Status, "error", body.Heading, body)
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", slog.Any("error", err))

@@ -68,18 +68,26 @@ func (f *refusal) aboutInput() bool {
 func (f *refusal) mistakes() mistakes {
 	p := f.problem
 	if len(p.Mistakes) == 0 {
-		return mistakes{{p.Field, fullStop(p.Message)}}
+		return mistakes{{p.Field, asSentence(p.Message)}}
 	}
 	var out mistakes
 	for _, m := range p.Mistakes {
-		out = append(out, mistake{m.Field, fullStop(m.Words())})
+		out = append(out, mistake{m.Field, asSentence(m.Words())})
 	}
 	return out
 }
 
-// fullStop ends the words with a full stop, where nothing ends them.
-func fullStop(words string) string {
-	if words == "" || strings.ContainsAny(words[len(words)-1:], ".!?") {
+// asSentence begins the words of a package with a capital, and ends them with a full stop, where
+// nothing ends them. A first word that is the name of a field or a thing stays as it is.
+func asSentence(words string) string {
+	if words == "" {
+		return ""
+	}
+	first, _, _ := strings.Cut(words, " ")
+	if !strings.ContainsFunc(first, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		words = strings.ToUpper(words[:1]) + words[1:]
+	}
+	if strings.ContainsAny(words[len(words)-1:], ".!?") {
 		return words
 	}
 	return words + "."

@@ -323,11 +323,11 @@ func readForm(r *http.Request, v any) error {
 // notesOf says what is wrong, each mistake in a note of its own.
 func notesOf(p problem.Problem) []note {
 	if len(p.Mistakes) == 0 {
-		return []note{{Tone: "bad", Text: p.Message, Code: p.Code}}
+		return []note{{Tone: "bad", Text: asSentence(p.Message), Code: p.Code}}
 	}
 	var out []note
 	for _, m := range p.Mistakes {
-		out = append(out, note{Tone: "bad", Text: m.Words(), Code: p.Code})
+		out = append(out, note{Tone: "bad", Text: asSentence(m.Words()), Code: p.Code})
 	}
 	return out
 }
