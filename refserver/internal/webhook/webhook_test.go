@@ -343,7 +343,7 @@ func TestAddressesThatAreNotForWebhooksAreRefused(t *testing.T) {
 			"loopback": "https://127.0.0.1/x", "private": "https://10.0.0.1", "metadata": "https://169.254.169.254/",
 			"a host of symbols": "https://<script>alert(1)</script>/", "spaces": "https://a b.example/",
 			"no such port": "https://example.com:99999/", "port zero": "https://example.com:0/",
-			"a port alone": "https://:443/",
+			"a port alone":     "https://:443/",
 			"in other clothes": "https://[::ffff:127.0.0.1]/",
 			"too long":         "https://example.com/" + strings.Repeat("x", 2000),
 		} {
