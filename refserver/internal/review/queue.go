@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -329,7 +330,8 @@ func (q Queue) ResolveRefund(ctx context.Context, id string, d Decision) (string
 }
 
 // ReleaseRefund ends the hold of a refund's payment, where the webhook that the
-// dispute is over did not come.
+// dispute is over did not come. The provider is asked before: a dispute that it calls won is over
+// by its word, and one that it calls open or lost is overruled with the amount of the refund.
 func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string, error) {
 	why, err := d.reason()
 	if err != nil {
@@ -342,6 +344,13 @@ func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string
 	if !(Refund{Refund: r}).Held() {
 		return "", problem.New(http.StatusConflict, "TRANSITION", "Nothing holds this refund any more.")
 	}
+	against, err := q.dispute(ctx, r, d)
+	if err != nil {
+		return "", err
+	}
+	if against != "" {
+		why += " (against the provider's answer: " + against + ")"
+	}
 	o, err := q.Orders.Order(ctx, r.OrderID)
 	if err != nil {
 		return "", err
@@ -351,6 +360,32 @@ func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string
 		Ref: r.HoldRef, Reason: why, By: d.By,
 	})
 	return "The hold of " + r.HoldRef + " is released, and refunds of that payment continue.", err
+}
+
+// dispute asks the provider about the dispute that holds a refund, and returns its answer where
+// the amount that staff entered overrules that. One that can't be asked contradicts nobody.
+func (q Queue) dispute(ctx context.Context, r refunds.Refund, d Decision) (against string, err error) {
+	booked, err := q.Refunds.SyncPayment(ctx, r.Attempt().PaymentProviderID, d.By)
+	if err != nil {
+		return "", ctx.Err()
+	}
+	i := slices.IndexFunc(booked, func(o refunds.Outside) bool {
+		return o.ProviderID == r.HoldRef && o.State != refunds.OutsideReturned
+	})
+	if i < 0 {
+		return "", nil
+	}
+	against = fmt.Sprintf("dispute %s is %s", r.HoldRef, booked[i].Status)
+	amount := money.New(r.Amount(), r.Quote.Currency)
+	confirmed, err := d.confirmed(r.Quote.Currency)
+	if err != nil || confirmed == amount {
+		return against, err
+	}
+	refused := problem.New(http.StatusConflict, string(refunds.CodeUnconfirmed), fmt.Sprintf(
+		"The provider says that dispute %s is %s. To release the refund all the same, enter its amount, %s, to confirm.",
+		r.HoldRef, booked[i].Status, amount))
+	refused.Problem.Field = "confirm_amount"
+	return "", refused
 }
 
 // ResolveOrder ends the charge of an order as staff say, or looks it up again.
