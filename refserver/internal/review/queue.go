@@ -382,7 +382,7 @@ func (q Queue) dispute(ctx context.Context, r refunds.Refund, d Decision) (again
 		return against, err
 	}
 	refused := problem.New(http.StatusConflict, string(refunds.CodeUnconfirmed), fmt.Sprintf(
-		"The provider says that dispute %s is %s. To release the refund all the same, enter its amount, %s, to confirm.",
+		"The provider says that dispute %s is %s. To release the refund all the same, enter its amount, %s.",
 		r.HoldRef, booked[i].Status, amount))
 	refused.Problem.Field = "confirm_amount"
 	return "", refused

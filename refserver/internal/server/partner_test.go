@@ -61,7 +61,7 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 				feed,
 				append([]string{"X-API-Key", key}, header...)...)
 		}
-		send("text/csv", "external_product_id,name,price,stock\na,<b>Lamp</b>,10.50,3\nb,Desk,free,1\n").
+		partly := send("text/csv", "external_product_id,name,price,stock\na,<b>Lamp</b>,10.50,3\nb,Desk,free,1\n").
 			want(
 				t,
 				200,
@@ -73,6 +73,8 @@ func TestAPartnerSendsFeeds(t *testing.T) {
 				`"processed_items":2`,
 				`"message":"Catalog ingest completed successfully"`,
 			)
+		admin.get("/admin/operations").want(t, 200, "1 row was refused")
+		admin.get("/admin/operations/"+progressOf(t, partly).ID).want(t, 200, "1 row was refused.")
 		send("application/json", `[{"id":"a","name":"<b>Lamp</b>","price":11,"stock":3}]`).want(t, 200, `"accepted":1`)
 		send(
 			"application/xml",

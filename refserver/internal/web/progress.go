@@ -37,6 +37,7 @@ type operationView struct {
 	Waits   bool   // nobody executes it yet
 	File    string // address of its file
 	Expires time.Time
+	Refused string // what of a feed was refused; empty for nothing
 	More    string // address of the page that says more
 	MoreIs  string
 }
@@ -59,6 +60,9 @@ func (s *server) viewOf(o progress.Operation) operationView {
 	switch o.Kind {
 	case partner.Operation:
 		v.More, v.MoreIs = "/admin/partners/"+o.OwnerID, "The partner and its feeds"
+		if run, err := partner.RunOf(o); err == nil && run.Rejected > 0 {
+			v.Refused = plural(run.Rejected, "row was refused", "rows were refused")
+		}
 	case quality.Operation, quality.Load:
 		v.More, v.MoreIs = "/admin/scenarios/"+o.ID, "The report"
 		if o.State != progress.Done {
