@@ -2,6 +2,7 @@ package refunds_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -398,7 +399,9 @@ func TestAgainstTheProvidersAnswerTheAmountIsEnteredAgain(t *testing.T) {
 					_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
 						Reason: "their support says so", Confirmed: confirmed})
 					s.code(err, want)
-					s.equal("field", err.(*refunds.Error).Field, "confirm_amount")
+					if !strings.Contains(fmt.Sprint(err), "confirm_amount: ") {
+						s.Errorf("the field is not named: %v", err)
+					}
 					s.equal("nothing changed", s.get(r.ID).Version, r.Version)
 				}
 				r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
