@@ -229,7 +229,7 @@ func (s *RefundStore) Claim(
 ) (claimed []refunds.Refund, err error) {
 	err = s.v.update(ctx, func(d *refundRows) error {
 		due := d.find(func(r refunds.Refund) bool {
-			return r.Status.Open() && !r.Work.NextAt.IsZero() && !r.Work.NextAt.After(now) && !r.Leased(now)
+			return r.Status.Open() && r.Due(now) && !r.Leased(now)
 		})
 		slices.SortStableFunc(due, func(a, b refunds.Refund) int { return a.Work.NextAt.Compare(b.Work.NextAt) })
 		for _, r := range due[:min(len(due), max(0, limit))] {
