@@ -54,9 +54,20 @@ func (s *script) answer(res *http.Response, err error) (status int, text, retryA
 	return res.StatusCode, string(body), res.Header.Get("Retry-After")
 }
 
+// patiently asks again while the shop sends it away, which a busy machine makes it do.
+func (s *script) patiently(ask func() (int, string, string)) (status int, text string) {
+	testreq.UntilEvery(s.t, 50*time.Millisecond, "a shop that is not busy", func() bool {
+		status, text, _ = ask()
+		return status != http.StatusTooManyRequests
+	})
+	return status, text
+}
+
 func (s *script) register(name, password string) {
-	status, text, _ := s.post("/register", url.Values{
-		"username": {name}, "email": {name + "@example.com"}, "password": {password},
+	status, text := s.patiently(func() (int, string, string) {
+		return s.post("/register", url.Values{
+			"username": {name}, "email": {name + "@example.com"}, "password": {password},
+		})
 	})
 	if status != http.StatusOK {
 		s.t.Errorf("registering %s is answered %d %.200s", name, status, text)
@@ -67,14 +78,17 @@ func (s *script) register(name, password string) {
 func (s *script) signIn() {
 	once := *s.http
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	switch status, text, _ := s.answer(once.Get(s.base + "/")); status {
+	status, text := s.patiently(func() (int, string, string) { return s.answer(once.Get(s.base + "/")) })
+	switch status {
 	case http.StatusOK:
 		return
 	case http.StatusFound:
 	default:
 		s.t.Errorf("the first page is answered %d %.200s", status, text)
 	}
-	status, text, _ := s.post("/login", url.Values{"username": {s.name}, "password": {s.password}})
+	status, text = s.patiently(func() (int, string, string) {
+		return s.post("/login", url.Values{"username": {s.name}, "password": {s.password}})
+	})
 	if status >= http.StatusBadRequest || strings.Contains(text, "Invalid username or password") {
 		s.t.Errorf("signing in as %s is answered %d %.200s", s.name, status, text)
 	}
