@@ -25,7 +25,7 @@ type Definition struct {
 	Name    Name
 	Label   string // on the page of switches
 	About   string // what is there when it is on
-	WhenOff string // the same when it is off, to go on a sentence
+	WhenOff string // the same when it is off, in the middle of a sentence
 	Off     string // what people read who want it while it is off
 	// PerUser reports whether it can be on for some users: what nobody has signed in for is
 	// on for all or for none.

@@ -128,7 +128,8 @@ func (s *Service) pullForward(ctx context.Context) error {
 	}
 	err := s.cfg.DB.Tx(ctx, "partner: pull forward", func(ctx context.Context, tx bun.IDB) error {
 		var rows []partnerRow
-		later := tx.NewSelect().Model(&rows).Where("next_at > ?", sqldb.At(now.Add(leases.ClockSlack)))
+		later := tx.NewSelect().Model(&rows).Where("next_at > ?", sqldb.At(now.Add(leases.ClockSlack))).
+			Order("id") // as every replica locks them
 		if err := sqldb.ForUpdate(later).Scan(ctx); err != nil {
 			return err
 		}

@@ -366,6 +366,13 @@ func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string
 // the amount that staff entered overrules that. One that can't be asked contradicts nobody.
 func (q Queue) dispute(ctx context.Context, r refunds.Refund, d Decision) (against string, err error) {
 	booked, err := q.Refunds.SyncPayment(ctx, r.Attempt().PaymentProviderID, d.By)
+	if refunds.CodeOf(err) != "" {
+		// It answered, and something else of the payment contradicts the shop: the dispute is booked.
+		booked, err = q.Refunds.OutsideMoney(ctx, r.OrderID)
+		if err != nil {
+			return "", err
+		}
+	}
 	if err != nil {
 		return "", ctx.Err()
 	}
@@ -378,8 +385,12 @@ func (q Queue) dispute(ctx context.Context, r refunds.Refund, d Decision) (again
 	against = fmt.Sprintf("dispute %s is %s", r.HoldRef, booked[i].Status)
 	amount := money.New(r.Amount(), r.Quote.Currency)
 	confirmed, err := d.confirmed(r.Quote.Currency)
-	if err != nil || confirmed == amount {
+	switch {
+	case err != nil || confirmed == amount:
 		return against, err
+	case d.Confirm != "":
+		return "", problem.Invalid("confirm_amount", fmt.Sprintf(
+			"It is %s, and the refund is of %s.", confirmed, amount))
 	}
 	refused := problem.New(http.StatusConflict, string(refunds.CodeUnconfirmed), fmt.Sprintf(
 		"The provider says that dispute %s is %s. To release the refund all the same, enter its amount, %s.",

@@ -41,7 +41,8 @@ func TestAReleaseDuringADisputeNeedsTheAmount(t *testing.T) {
 		staff.form("/admin"+path, form).want(t, 409, d.ID+" is needs_response", "Enter "+amount+" to record",
 			"their support says that it is over")
 		staff.json("/api/admin"+path, `{"reason":"x"}`).want(t, 409, `"code":"UNCONFIRMED"`, `"field":"confirm_amount"`)
-		staff.json("/api/admin"+path, `{"reason":"x","confirm_amount":0.01}`).want(t, 409, `"code":"UNCONFIRMED"`)
+		staff.json("/api/admin"+path, `{"reason":"x","confirm_amount":0.01}`).want(t, 400, `"code":"INVALID"`,
+			"the refund is of")
 		if !held() {
 			t.Fatal("it is released")
 		}
