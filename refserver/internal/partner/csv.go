@@ -23,7 +23,7 @@ func (CSV) MediaTypes() []string { return []string{"text/csv", "application/csv"
 // quote in the wrong place, is wrong for itself.
 func (CSV) Records(r io.Reader) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		in := csv.NewReader(withoutBOM(r))
+		in := csv.NewReader(&csvLimit{in: withoutBOM(r), line: 1})
 		in.ReuseRecord = true
 		head, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -107,6 +107,76 @@ func csvWords(err error) string {
 		return `a " is not closed, or text follows it`
 	}
 	return "it is not CSV"
+}
+
+// maxColumns and maxRecord are where a record ends the feed. Up to there it is wrong for itself:
+// a csv.Reader splits all of a record before it can be looked at, and a column takes twenty times
+// the memory that it took to send.
+const (
+	maxColumns = 5_000
+	maxRecord  = 1 << 20 // bytes: over 64 fields of 10,000
+)
+
+// csvLimit passes CSV on, up to a record that is beyond the limits. It sees the records as
+// csv.Reader does, which reads on in the next line after a quote that stands in the wrong place.
+type csvLimit struct {
+	in      io.Reader
+	state   csvState
+	line    int // 1 is the first
+	columns int // of the record, without its first
+	size    int // of the record
+}
+
+type csvState int
+
+const (
+	fieldStarts csvState = iota
+	inText
+	inQuotes
+	quoteSeen // that ends the field, or is the first of two
+	lineLost  // a quote in the wrong place: the record ends with the line
+)
+
+// Read implements io.Reader.
+func (l *csvLimit) Read(p []byte) (int, error) {
+	n, err := l.in.Read(p)
+	for i, c := range p[:n] {
+		l.next(c)
+		if l.columns >= maxColumns || l.size > maxRecord {
+			return i, &FeedError{fmt.Sprintf("a product has more than %d columns or %d bytes, in line %d",
+				maxColumns, maxRecord, l.line)}
+		}
+	}
+	return n, err
+}
+
+func (l *csvLimit) next(c byte) {
+	l.size++
+	if c == '\n' {
+		l.line++
+	}
+	switch {
+	case c == '\n' && l.state != inQuotes:
+		l.state, l.columns, l.size = fieldStarts, 0, 0
+	case c == ',' && l.state != inQuotes && l.state != lineLost:
+		l.state = fieldStarts
+		l.columns++
+	default:
+		l.state = l.state.after(c == '"')
+	}
+}
+
+// after is the state after a character that ends neither field nor line.
+func (s csvState) after(quote bool) csvState {
+	switch {
+	case s == fieldStarts && quote, s == quoteSeen && quote, s == inQuotes && !quote:
+		return inQuotes
+	case s == inQuotes:
+		return quoteSeen
+	case s == lineLost, s == quoteSeen, quote:
+		return lineLost
+	}
+	return inText
 }
 
 // withoutBOM skips the mark that spreadsheets put before UTF-8.

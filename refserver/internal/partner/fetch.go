@@ -14,6 +14,7 @@ import (
 	leases "github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refserver/internal/outbound"
+	"github.com/returnkit/returnkit/returns/budget"
 )
 
 const (
@@ -98,7 +99,7 @@ func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
 	if ferr == nil {
 		var feed Feed
 		if feed, ferr = s.fetch.get(ctx, row.FeedURL, token); ferr == nil {
-			run, ferr = s.Start(ctx, row.partner(), feed)
+			run, ferr = s.startFetched(ctx, row.partner(), feed)
 		}
 	}
 	if ferr != nil && ctx.Err() != nil {
@@ -112,6 +113,19 @@ func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
 		s.cfg.Log.InfoContext(ctx, "a partner's feed was fetched", "partner", row.ID, "feed", run.ID)
 	}
 	return true, s.fetched(ctx, row, words)
+}
+
+// startFetched is Start, in the memory that feeds share.
+func (s *Service) startFetched(ctx context.Context, p Partner, f Feed) (Run, error) {
+	release, err := s.Admit(ctx, p, int64(len(f.Body)))
+	if errors.Is(err, budget.ErrBusy) {
+		err = errors.New("the partner is sending feeds itself; they come first")
+	}
+	if err != nil {
+		return Run{}, err
+	}
+	defer release()
+	return s.Start(ctx, p, f)
 }
 
 // pullEvery is how often fetches are looked for that a clock which was set back has left for later.

@@ -334,7 +334,7 @@ func TestAProductOfAMillionFieldsTakesNoMemory(t *testing.T) {
 		fmt.Fprintf(&feed, `"k%d":1,`, i)
 	}
 	feed.WriteString(`"id":"a"},{"id":"b","name":"Desk","price":1,"stock":1}]`)
-	head := strings.Repeat("x", 10) + strings.Repeat(",y", 100_000) + "\n"
+	head := strings.Repeat("x", 10) + strings.Repeat(",y", 100) + "\n"
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	rows, err := read(t, "application/json", feed.String())
@@ -348,5 +348,65 @@ func TestAProductOfAMillionFieldsTakesNoMemory(t *testing.T) {
 	}
 	if _, err := read(t, "text/csv", head); err == nil || !strings.Contains(err.Error(), "fields; at most 64") {
 		t.Errorf("a first line of many columns: %v", err)
+	}
+}
+
+// TestAFeedTakesNoMoreMemoryThanItHasBytes, a few times over: no format splits a record that is
+// too large for anybody to look at.
+func TestAFeedTakesNoMoreMemoryThanItHasBytes(t *testing.T) {
+	const size = 8 << 20
+	names, product := "id,name,price,stock\n", "<products><product"
+	many := func(before, again, after string) string {
+		return before + strings.Repeat(again, size/len(again)) + after
+	}
+	fields := &strings.Builder{}
+	for i := 0; fields.Len() < size; i++ {
+		fmt.Fprintf(fields, "<f%d>1</f%d>", i, i)
+	}
+	for what, c := range map[string]struct{ kind, feed, want string }{
+		"a line of commas":          {"text/csv", many(names, ",", "\n"), "5000 columns"},
+		"a first line of commas":    {"text/csv", many("", ",", "\n"), "5000 columns"},
+		"columns over many lines":   {"text/csv", many(names, "\"x\n\",", "\n"), "5000 columns"},
+		"a line without end":        {"text/csv", many(names, "x", "\n"), "1048576 bytes, in line 2"},
+		"quotes without end":        {"text/csv", many(names+`"`, "x\n", ""), "1048576 bytes"},
+		"commas after a lost quote": {"text/csv", many(names+`a"`, ",", "\n"), "1048576 bytes"},
+		"attributes":                {"application/xml", many(product, " a=''", "/></products>"), "attributes"},
+		"attributes with >":         {"application/xml", many(product, " a='>'", "/></products>"), "attributes"},
+		"namespaces":                {"application/xml", many(product, " xmlns:a='b'", "/></products>"), "attributes"},
+		"many small fields": {
+			"application/xml", "<products><product>" + fields.String() + "</product></products>", "more than 64 fields",
+		},
+		"many small products": {"application/json", many("[{}", ",{}", "]"), "more than 100000 products"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			rows, err := read(t, c.kind, c.feed)
+			runtime.ReadMemStats(&after)
+			if !strings.Contains(fmt.Sprint(rows, err), c.want) {
+				t.Errorf("%.200q, %v; want %q", rows, err, c.want)
+			}
+			times := uint64(8)
+			if strings.HasPrefix(what, "many small") {
+				times = 32 // what is thrown away again
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > times*size {
+				t.Errorf("%d MiB for %d MiB", used>>20, len(c.feed)>>20)
+			}
+		})
+	}
+}
+
+// TestLargeProductsAreTaken: 64 fields of 10,000 bytes, with commas, lines and quotes in them.
+func TestLargeProductsAreTaken(t *testing.T) {
+	text := strings.Repeat(`a,""=<>`+"\n", 1_000)
+	head, row := "id,name,price,stock", "a,Lamp,1,1"
+	for i := range 60 {
+		head += fmt.Sprintf(",f%d", i)
+		row += `,"` + text + `"`
+	}
+	rows, err := read(t, "text/csv", head+"\n"+row+"\n"+row+"\n")
+	if err != nil || len(rows) != 2 || rows[1] != "2 a Lamp 100 USD 1" {
+		t.Errorf("%.200q, %v", rows, err)
 	}
 }

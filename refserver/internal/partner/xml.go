@@ -2,6 +2,7 @@ package partner
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ func (XML) MediaTypes() []string { return []string{"application/xml", "text/xml"
 // Records reads the products, one element at a time.
 func (XML) Records(r io.Reader) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		d := xml.NewDecoder(withoutBOM(r))
+		d := xml.NewDecoder(&xmlLimit{in: withoutBOM(r)})
 		f := &xmlFeed{d: d}
 		for {
 			rec, err := f.next()
@@ -79,6 +80,8 @@ func (f *xmlFeed) next() (Record, error) {
 			depth := len(f.path)
 			f.path = f.path[:depth-1]
 			switch {
+			case depth == 3 && len(rec.Fields) > maxFields:
+				rec.Err = cmp.Or(rec.Err, tooManyFields(rec.Row))
 			case depth == 3:
 				set(rec.Fields, t.Name.Local, text.String())
 			case depth == 2:
@@ -109,6 +112,34 @@ func (f *xmlFeed) open(name string, rec *Record) error {
 		rec.Err = &RowError{rec.Row, field, field + " is nested; it must be a text"}
 	}
 	return nil
+}
+
+// maxEquals is how often "=" may stand between two "<". An xml.Decoder reads all attributes of an
+// element before it can be looked at, and each takes twenty times the memory that it took to
+// send. A text of that many is above maxContent anyway.
+const maxEquals = maxContent + 1
+
+// xmlLimit passes XML on, up to an element with too many attributes.
+type xmlLimit struct {
+	in     io.Reader
+	equals int // since the last "<", which can't stand in an attribute
+}
+
+// Read implements io.Reader.
+func (l *xmlLimit) Read(p []byte) (int, error) {
+	n, err := l.in.Read(p)
+	for i, c := range p[:n] {
+		switch c {
+		case '<':
+			l.equals = 0
+		case '=':
+			l.equals++
+		}
+		if l.equals > maxEquals {
+			return i, &FeedError{fmt.Sprintf("an element has more than %d attributes, or a text as many =", maxContent)}
+		}
+	}
+	return n, err
 }
 
 func xmlError(err error) error {
