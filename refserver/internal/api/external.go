@@ -11,11 +11,7 @@ import (
 
 // externalOrder places the order of a reseller, whose customer has paid the reseller. The
 // reseller's number is the key: the same number again is the same order.
-func (a *API) externalOrder(r *http.Request) (int, any, error) {
-	p, err := a.partnerOf(r)
-	if err != nil {
-		return 0, nil, err
-	}
+func (a *API) externalOrder(r *http.Request, p partner.Partner) (int, any, error) {
 	if !a.Features.On(feature.PartnerIngest, "") {
 		return 0, nil, endpoint.FeatureOff(feature.PartnerIngest)
 	}
@@ -23,7 +19,7 @@ func (a *API) externalOrder(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, endpoint.PartnerProblem(err)
 	}
-	body, err := input.ReadBody(r, partner.MaxOrderBytes)
+	body, err := input.ReadBody(r, input.MaxBody)
 	if err != nil {
 		return 0, nil, err
 	}

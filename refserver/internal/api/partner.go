@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
@@ -20,7 +21,7 @@ const keyHeader = "X-API-Key"
 
 func (a *API) partnerRoutes() {
 	a.open("POST /api/partner/ingest", a.ingest)
-	a.open("POST /api/orders/external", a.externalOrder)
+	a.guarded("POST /api/orders/external", a.keyed(a.externalOrder))
 	a.use("GET /api/admin/partners", endpoint.ReadPartners, a.listPartners)
 	a.use("POST /api/admin/partners", endpoint.CreatePartner, a.createPartner)
 	a.use("POST /api/admin/partners/{id}", endpoint.ChangePartner, a.changePartner)
@@ -43,6 +44,20 @@ func (a *API) partnerOf(r *http.Request) (partner.Partner, error) {
 		err = input.Plain(r)
 	}
 	return p, err
+}
+
+// keyed is the door of a partner's small request: its body is read only once the key is known, and
+// it then waits its turn among all, as a signed-in user's does.
+func (a *API) keyed(h func(*http.Request, partner.Partner) (int, any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := a.partnerOf(r)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		turn := a.Action(a.adapt(func(r *http.Request) (int, any, error) { return h(r, p) }))
+		turn.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), "partner:"+p.ID)))
+	})
 }
 
 // ingest takes in a feed. A small one is executed before it is answered.

@@ -251,14 +251,13 @@ func (g *checkoutGuard) handler(session, body, limit func(http.Handler) http.Han
 
 type knownCustomer struct{}
 
-// customer is who the session of a request belongs to, or belonged to a moment
+// customer is who the session or the key of a request belongs to, or belonged to a moment
 // ago; "" for nobody.
 func customer(r *http.Request) string {
 	if id, ok := r.Context().Value(knownCustomer{}).(string); ok {
 		return id
 	}
-	u, _ := auth.FromContext(r.Context())
-	return u.ID
+	return auth.CallerOf(r.Context())
 }
 
 // sessionMemo remembers for moments which account a session cookie opened, so

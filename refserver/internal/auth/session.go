@@ -74,6 +74,24 @@ func WithUser(ctx context.Context, u User) context.Context {
 	return context.WithValue(ctx, stateKey{}, &requestState{user: u})
 }
 
+type callerKey struct{}
+
+// WithCaller returns a context in which CallerOf finds who asks: for requests that no user signs
+// in for, such as those with a partner's key.
+func WithCaller(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, callerKey{}, name)
+}
+
+// CallerOf names who a request is counted for: the id of the user who is signed in, or the name that
+// WithCaller gave; empty for anybody else. It says nothing of what they may do.
+func CallerOf(ctx context.Context) string {
+	if u, ok := FromContext(ctx); ok {
+		return u.ID
+	}
+	name, _ := ctx.Value(callerKey{}).(string)
+	return name
+}
+
 func (s *Service) newSessions(c Config) *scs.SessionManager {
 	m := scs.New()
 	m.Lifetime = c.Lifetime

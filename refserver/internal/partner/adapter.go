@@ -55,7 +55,6 @@ func FindAdapter(all []Adapter, name string) (Adapter, error) {
 
 // The limits of an order of a reseller.
 const (
-	MaxOrderBytes = 1 << 20
 	maxOrderLines = 100
 	maxNumber     = 100 // characters
 )

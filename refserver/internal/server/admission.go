@@ -111,12 +111,12 @@ func (a *admission) action(next http.Handler) http.Handler {
 // ends with the first byte of the answer, since a reader may take its time, but for a whole one,
 // which is made while it is read.
 func admit(w http.ResponseWriter, r *http.Request, next http.Handler, enter enter, whole bool) {
-	u, ok := auth.FromContext(r.Context())
-	if !ok || enter == nil {
+	caller := auth.CallerOf(r.Context())
+	if caller == "" || enter == nil {
 		next.ServeHTTP(w, r)
 		return
 	}
-	leave, err := enter(r.Context(), u.ID)
+	leave, err := enter(r.Context(), caller)
 	if err != nil {
 		refuse(w, r, err)
 		return
