@@ -27,6 +27,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/webhook"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
 	"github.com/returnkit/returnkit/returns/returnsdb"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 // openDB opens the database that the settings name.
@@ -104,7 +105,9 @@ func (s *App) openData(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(func(context.Context) error { return s.Shelf.Close() })
-	s.Uploads, err = upload.New(upload.Config{Temp: s.Evidence.Temp, Photos: s.Config.ReturnsMaxPhotos})
+	s.Uploads, err = upload.New(upload.Config{
+		Temp: s.Evidence.Temp, Photos: s.Config.ReturnsMaxPhotos, Address: throttlehttp.AddressKey(s.proxies),
+	})
 	return err
 }
 

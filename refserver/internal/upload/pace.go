@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -42,8 +44,12 @@ type paced struct {
 	conn   *http.ResponseController
 	body   io.Reader
 	waited time.Duration // for the client
-	n      int64
-	err    error // that ended it
+	came   atomic.Int64  // bytes
+	err    error         // that ended it
+
+	mu    sync.Mutex
+	ended bool // it has all come, or was cut off
+	isCut bool
 }
 
 func newPaced(w http.ResponseWriter, r *http.Request, pace Pace) *paced {
@@ -55,32 +61,88 @@ func (p *paced) Read(b []byte) (int, error) {
 		return 0, p.err
 	}
 	n, err := p.read(b)
-	if p.err = err; errors.Is(err, io.EOF) {
-		// The server watches a connection whose request was read, and takes a deadline that passes
-		// for a client that is gone. Not all bodies come from there: a small one was read before.
-		_ = p.conn.SetReadDeadline(time.Time{})
+	if errors.Is(err, io.EOF) {
+		err = p.end()
 	}
+	p.err = err
 	return n, err
 }
 
-func (p *paced) read(b []byte) (int, error) {
-	if p.waited > p.pace.Longest ||
-		p.waited > p.pace.Grace && float64(p.n) < (p.waited-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
-		return 0, tooSlow()
+// end notes that all has come, unless the body was cut off at that moment.
+func (p *paced) end() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isCut {
+		return crowdedOut()
+	}
+	p.ended = true
+	// The server watches a connection whose request was read, and takes a deadline that passes
+	// for a client that is gone. Not all bodies come from there: a small one was read before.
+	_ = p.conn.SetReadDeadline(time.Time{})
+	return io.EOF
+}
+
+// over reports whether nothing more comes.
+func (p *paced) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
+// cut has the read that goes on fail, and all that follow. It reports whether there was still
+// something to come.
+func (p *paced) cut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return false
+	}
+	p.ended, p.isCut = true, true
+	_ = p.conn.SetReadDeadline(time.Unix(1, 0))
+	return true
+}
+
+// wait gives the client the time to send the next piece. It reports false for a body that was cut
+// off.
+func (p *paced) wait(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isCut {
+		return false
 	}
 	// The answer must not be cut off by the server's own deadline, which counts
 	// from the start of the request. A connection without deadlines (a test's)
 	// has nothing to move.
-	now := time.Now()
 	_ = p.conn.SetReadDeadline(now.Add(p.pace.Idle))
 	_ = p.conn.SetWriteDeadline(now.Add(p.pace.Idle + work + answering))
+	return true
+}
+
+func (p *paced) read(b []byte) (int, error) {
+	if p.waited > p.pace.Longest ||
+		p.waited > p.pace.Grace && float64(p.came.Load()) < (p.waited-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
+		return 0, tooSlow()
+	}
+	now := time.Now()
+	if !p.wait(now) {
+		return 0, crowdedOut()
+	}
 	n, err := p.body.Read(b)
 	p.waited += time.Since(now)
-	p.n += int64(n)
+	p.came.Add(int64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = tooSlow()
+		if !p.wait(now) {
+			err = crowdedOut()
+		}
 	}
 	return n, err
+}
+
+// crowdedOut is the answer to a body that made room for others.
+func crowdedOut() error {
+	return problem.Unavailable("Many people are sending photos right now, and yours would have taken longest. " +
+		"Try again in a few minutes, or send fewer or smaller photos.")
 }
 
 func tooSlow() error {

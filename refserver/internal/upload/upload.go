@@ -4,8 +4,9 @@
 // A body is never whole in memory. What is small (fields, the JSON around the
 // photos) is kept, photos go to one file a request, which nobody else can open
 // and which is gone when the request ends. Large bodies share a budget of
-// bytes in flight, one at a time an account; who does not fit waits before the
-// first byte is read. A caller judges a request as soon as the first photo
+// bytes in flight, one at a time an account and half of it an address; who does
+// not fit waits before the first byte is read, and while somebody waits the body
+// that would take longest is cut off. A caller judges a request as soon as the first photo
 // begins, when the rest of it is usually known, and what it refuses is read to
 // its end but kept nowhere: a browser that is cut off while it sends shows its
 // own error and not our words.
@@ -26,7 +27,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
-	"github.com/returnkit/returnkit/returns/budget"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 const (
@@ -34,8 +35,6 @@ const (
 	small = input.MaxBody
 	// maxFields is how much there may be beside the photos.
 	maxFields = input.MaxBody
-	// inFlight is how many bytes of large bodies are taken in at a time.
-	inFlight = 1 << 30
 	// maxParts is how many parts a form may have, empty ones and other files included: each takes
 	// much longer to read than to send.
 	maxParts = 2000
@@ -59,12 +58,14 @@ type Config struct {
 	Photos     int   // of one request: the body may have room for as many, at least 20
 	PhotoBytes int64 // of one photo; 0: 10 MiB, as returns.ImageLimits
 	Patience   Pace  // with slow clients; zero: the default
+	// Address is where a request comes from; nil: the address of the connection.
+	Address throttlehttp.KeyFunc
 }
 
 // Receiver takes in bodies. Make one with New; it is safe for concurrent use.
 type Receiver struct {
-	cfg    Config
-	bodies *budget.Budget
+	cfg  Config
+	room *room
 }
 
 // New returns a Receiver.
@@ -77,9 +78,12 @@ func New(c Config) (*Receiver, error) {
 		c.PhotoBytes = 10 << 20
 	}
 	c.Patience = c.Patience.withDefaults()
+	if c.Address == nil {
+		c.Address = throttlehttp.AddressKey(throttlehttp.Proxies{})
+	}
 	u := &Receiver{cfg: c}
 	var err error
-	u.bodies, err = budget.New(budget.Config{Bytes: max(inFlight, 2*u.largest(true)), KeyPlaces: 1, KeyQueue: 2})
+	u.room, err = newRoom(max(inFlight, 2*u.largest(true)))
 	return u, err
 }
 
@@ -136,8 +140,9 @@ func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string,
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), work)
 	defer cancel()
-	release, err := u.bodies.Acquire(ctx, account, size)
-	if errors.Is(err, budget.ErrBusy) {
+	address, _ := u.cfg.Address(r)
+	release, err := u.room.enter(ctx, account, address, in.body, size)
+	if errors.Is(err, errAccount) {
 		return in, in.refuse(
 			problem.TooMany(
 				"Photos of your account are being sent already. Wait until they are there, then send these.",
@@ -165,6 +170,9 @@ func (in *Intake) tooLarge() error {
 // refuse reads what is left of the body, within reason, and returns why it is
 // of no use.
 func (in *Intake) refuse(why error) error {
+	if in.file == nil { // else its photos may still be kept for the form
+		in.release()
+	}
 	// How far that comes does not matter: the request is refused either way.
 	_, _ = io.Copy(io.Discard, io.LimitReader(in.body, maxDrain))
 	in.done()
