@@ -22,6 +22,9 @@ type RedactConfig struct {
 	// Keys are further names whose values are secret. A name matches when it
 	// contains one of them; case and the characters "_-. " don't count.
 	Keys []string
+	// Prefixes are what secrets of your own begin with, such as "shop_key_". A word is taken out
+	// that has one of them and more after it.
+	Prefixes []string
 }
 
 // Redactor takes secrets out of texts and values: card numbers (13 to 19
@@ -34,6 +37,10 @@ type RedactConfig struct {
 type Redactor struct {
 	parts []string        // a key that contains one of them is sensitive
 	exact map[string]bool // a key that is one of them is
+	// prefixes begin words that are secret; plain tells that one of them has none of the signs that
+	// mayHoldSecret looks for.
+	prefixes []string
+	plain    bool
 }
 
 // NewRedactor returns a Redactor.
@@ -46,6 +53,13 @@ func NewRedactor(c RedactConfig) *Redactor {
 		},
 		exact: map[string]bool{"pan": true, "cvv": true, "cvc": true, "cvv2": true, "cvc2": true,
 			"pin": true, "sid": true, "session": true, "pass": true, "auth": true},
+		prefixes: []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"},
+	}
+	for _, p := range c.Prefixes {
+		if p != "" {
+			r.prefixes = append(r.prefixes, p)
+			r.plain = r.plain || !strings.Contains(p, "_")
+		}
 	}
 	for _, k := range c.Keys {
 		if n := normalKey(k); n != "" {

@@ -113,6 +113,27 @@ func TestSensitiveNames(t *testing.T) {
 	}
 }
 
+func TestOwnPrefixes(t *testing.T) {
+	for _, c := range []struct {
+		prefixes     []string
+		give, redact string
+	}{
+		{[]string{"shop_key_"}, "user shop_key_A1b2 is unknown", "user [REDACTED] is unknown"},
+		{[]string{"shop_key_"}, "shop_key_ is how keys begin, ashop_key is none", ""},
+		{[]string{"shop_key_"}, "sk_live_51AbCdEf", "[REDACTED]"},
+		{[]string{"pk-", ""}, "the key pk-77 opens nothing", "the key [REDACTED] opens nothing"},
+		{nil, "user shop_key_A1b2 is unknown", ""},
+	} {
+		want := c.redact
+		if want == "" {
+			want = c.give
+		}
+		if got := NewRedactor(RedactConfig{Prefixes: c.prefixes}).String(c.give); got != want {
+			t.Errorf("with %q, %q becomes %q, want %q", c.prefixes, c.give, got, want)
+		}
+	}
+}
+
 // Types whose secrets are behind methods.
 type (
 	cardStringer struct{ number string }

@@ -10,7 +10,7 @@ import (
 // after Bearer and Basic, passwords in URLs, and keys that are known by
 // their look.
 func (r *Redactor) secretSpans(s string, spans []span) []span {
-	if !r.mayHoldSecret(s) {
+	if !r.plain && !mayHoldSecret(s) {
 		return spans
 	}
 	spans = urlPasswords(s, spans)
@@ -34,7 +34,7 @@ func (r *Redactor) secretSpans(s string, spans []span) []span {
 func (r *Redactor) secretAfter(s string, i, end int, spans []span) ([]span, int) {
 	word := s[i:end]
 	switch {
-	case looksLikeKey(word):
+	case r.looksLikeKey(word):
 		return append(spans, span{i, end}), end
 	case strings.EqualFold(word, "bearer"):
 		if value, ok := nextField(s, end); ok {
@@ -61,7 +61,7 @@ func (r *Redactor) secretAfter(s string, i, end int, spans []span) ([]span, int)
 
 // mayHoldSecret is a quick look that lets most lines pass: every form of
 // secret needs one of these signs.
-func (r *Redactor) mayHoldSecret(s string) bool {
+func mayHoldSecret(s string) bool {
 	for i := range len(s) {
 		switch s[i] {
 		case '=', ':', '_', '<':
@@ -83,10 +83,10 @@ func isWordByte(b byte) bool {
 	return isDigit(b) || b|0x20 >= 'a' && b|0x20 <= 'z' || b == '_' || b == '-' || b == '.' || b >= 0x80
 }
 
-// looksLikeKey knows Stripe's keys, webhook secrets and client secrets, and
-// JSON web tokens.
-func looksLikeKey(word string) bool {
-	for _, prefix := range [...]string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"} {
+// looksLikeKey knows Stripe's keys, webhook secrets and client secrets, JSON web tokens, and what
+// begins as RedactConfig.Prefixes say.
+func (r *Redactor) looksLikeKey(word string) bool {
+	for _, prefix := range r.prefixes {
 		if i := strings.Index(word, prefix); i >= 0 && len(word) > i+len(prefix) {
 			return true
 		}

@@ -135,13 +135,13 @@ func opening() http.Handler {
 
 // newLog makes the log and the metrics, which get the log's events.
 func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, error) {
-	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
+	metrics, err := observability.NewMetrics(observability.MetricsConfig{Redactor: app.Redactor()})
 	if err != nil {
 		return nil, nil, err
 	}
 	h, err := observability.NewLogHandler(observability.LogConfig{
 		Writer: p.stdout, Text: isTerminal(p.stdout), Level: c.LogLevel, Logger: "refserver", Events: metrics,
-		Sample: observability.SampleConfig{First: 100},
+		Redactor: app.Redactor(), Sample: observability.SampleConfig{First: 100},
 	})
 	if err != nil {
 		return nil, nil, err

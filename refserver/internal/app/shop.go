@@ -210,6 +210,11 @@ func Open(
 	return s, nil
 }
 
+// Redactor takes secrets out of what the shop logs, partners' keys too.
+func Redactor() *observability.Redactor {
+	return observability.NewRedactor(observability.RedactConfig{Prefixes: []string{partner.KeyStart}})
+}
+
 // onClose has fn called by Close, before what was opened earlier.
 func (s *App) onClose(fn func(context.Context) error) { s.closers = append(s.closers, fn) }
 

@@ -36,7 +36,7 @@ func columnsSeen(text string) (columns []int) {
 	for i := range len(text) {
 		was := l.columns + 1
 		l.next(text[i])
-		if l.size > 0 { // the record goes on
+		if l.size > 0 { // the record is not complete
 			continue
 		}
 		if blank := strings.Trim(text[line:i], "\r"); blank != "" || strings.Count(text[line:i], "\r") > 1 {

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	keyStart  = "rkp_"
+	// KeyStart is what every key begins with.
+	KeyStart  = "rkp_"
 	prefixLen = 8
 	secretLen = 26
 )
@@ -39,7 +40,7 @@ func (k Key) Valid(at time.Time) bool {
 // newKey makes a key: rkp_PREFIX_SECRET, the secret of 130 random bits.
 func newKey() (text, prefix string, hash []byte) {
 	prefix = strings.ToLower(rand.Text()[:prefixLen])
-	text = keyStart + prefix + "_" + rand.Text()[:secretLen]
+	text = KeyStart + prefix + "_" + rand.Text()[:secretLen]
 	return text, prefix, hashKey(text)
 }
 
@@ -52,7 +53,7 @@ func hashKey(text string) []byte {
 
 // prefixOf returns the part of a key that it is found by; ok is false for what is no key.
 func prefixOf(text string) (prefix string, ok bool) {
-	rest, ok := strings.CutPrefix(text, keyStart)
+	rest, ok := strings.CutPrefix(text, KeyStart)
 	if !ok || len(rest) != prefixLen+1+secretLen || rest[prefixLen] != '_' {
 		return "", false
 	}

@@ -89,7 +89,7 @@ func (p *paced) over() bool {
 	return p.ended
 }
 
-// cut has the read that goes on fail, and all that follow. It reports whether there was still
+// cut has the read under way fail, and all that follow. It reports whether there was still
 // something to come.
 func (p *paced) cut() bool {
 	p.mu.Lock()
