@@ -75,6 +75,12 @@ func (o ExternalOrder) Check() error {
 		switch {
 		case l.ProductID == "":
 			return &Invalid{"lines", fmt.Sprintf("Line %d names no product.", i+1)}
+		case !printable(l.ProductID) || utf8.RuneCountInString(l.ProductID) > maxExternalID:
+			return &Invalid{
+				"lines",
+				fmt.Sprintf("The product of line %d is %q; it must have at most %d characters that can be printed.",
+					i+1, clip(l.ProductID), maxExternalID),
+			}
 		case l.Quantity < 1 || l.Quantity > 1_000_000:
 			return &Invalid{
 				"lines",

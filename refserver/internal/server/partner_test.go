@@ -292,11 +292,14 @@ func TestAResellersOrderComesThroughAnAdapter(t *testing.T) {
 		order(key, "?adapter=fax", plain).want(t, 400, `"field":"adapter"`, "plain or marketplace")
 		line := func(quantity string) string { return `{"product":"p1","quantity":` + quantity + `}` }
 		lines := func(all string) string { return `{"order_number":"A-2","lines":[` + all + `]}` }
+		of := func(id string) string { return strings.Replace(lines(line("1")), "p1", id, 1) }
 		for body, want := range map[string]string{
 			`{`:                                "The order is not JSON",
 			`{}`:                               "order number must have 1 to 100 characters",
 			`{"order_number":"A-2"}`:           "An order has 1 to 100 lines",
 			lines(line("0")):                   "The quantity of line 1 is 0",
+			of(`a\u0000`):                      "The product of line 1 is",
+			of(strings.Repeat("a", 201)):       "at most 200 characters",
 			lines(line("1") + "," + line("1")): "a product of another line",
 			lines(line(`"x"`)):                 "it must be a int",
 			`{"order_number":5}`:               "order_number is a number; it must be a string",

@@ -79,6 +79,15 @@ func open(tb testing.TB, seed uint64) *shop {
 			tb.Error(err)
 		}
 	})
+	// Events are delivered, so that none is overdue. Nothing else runs: it would call the addresses
+	// that feeds and webhooks are given here.
+	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
+	var delivery sync.WaitGroup
+	delivery.Go(func() { s.Events.Run(ctx) })
+	tb.Cleanup(func() {
+		stop()
+		delivery.Wait()
+	})
 	if s.handler, err = server.New(s.App); err != nil {
 		tb.Fatal(err)
 	}
