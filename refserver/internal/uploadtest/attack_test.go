@@ -191,7 +191,7 @@ func attacks(t *testing.T) []attack {
 // TestAttacksOnUploadsStayWithinTheMemory: the process of the shop never holds
 // more than its container gives it, and honest customers go on.
 func TestAttacksOnUploadsStayWithinTheMemory(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/uploadtest/")
+	testreq.Slow(t, "./refserver/internal/uploadtest/", "UPLOAD_ATTACKS")
 	p := launch(t)
 	var accounts []customer
 	for i := range 8 {

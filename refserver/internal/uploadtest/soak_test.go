@@ -107,7 +107,7 @@ type soak struct {
 // dashboards, fail to sign in and break off, all day long: neither memory nor
 // goroutines grow, and when they have left, what served them is gone.
 func TestASoakLeaksNothing(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/uploadtest/")
+	testreq.Slow(t, "./refserver/internal/uploadtest/", "SOAK")
 	lasts, long := soakFor(t)
 	dir := dataDir(t)
 	provider := process.Start(t, exec.Command(process.Binary(t), "paysim", "--addr", "127.0.0.1:0",

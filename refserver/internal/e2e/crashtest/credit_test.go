@@ -30,7 +30,7 @@ const creditBuyers = 4
 // every order that is paid was taken once, that of every order that is not is back, and so
 // are the units.
 func TestTheServerIsKilledInTheMiddleOfSplitRefundsAndCheckoutsWithStoreCredit(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/", "CRASHES")
 	eachDatabase(t, func(t *testing.T, url string) {
 		w, random := newWorld(t, url), source(t)
 		var buyers []*client.Client

@@ -49,7 +49,7 @@ func source(t *testing.T) *rand.Rand {
 }
 
 func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/", "CRASHES")
 	eachDatabase(t, func(t *testing.T, url string) {
 		w, random := newWorld(t, url), source(t)
 		kills := crashes(t, 3)

@@ -81,7 +81,7 @@ func (w *world) versions() []string {
 }
 
 func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/", "CRASHES")
 	database := sqlstoretest.StartCrashable(t)
 	w, random := newWorld(t, database.URL()), source(t)
 	kills := max(1, crashes(t, 10)/10)

@@ -42,7 +42,7 @@ func TestAnythingIsAnsweredInWords(t *testing.T) {
 }
 
 func TestAnythingIsAnsweredInWordsForLong(t *testing.T) {
-	testreq.Slow(t, "./refserver/internal/e2e/fuzztest")
+	testreq.Slow(t, "./refserver/internal/e2e/fuzztest", "REQUESTS")
 	t.Parallel()
 	run(t, number(t, "REQUESTS", 500))
 }
