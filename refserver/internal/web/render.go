@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -91,14 +92,25 @@ func parseTemplates(zone *time.Location) (*templates, error) {
 		if page == "layout" || strings.HasPrefix(page, "_") {
 			continue
 		}
-		parsed, err := template.New(page).Funcs(functions(zone)).ParseFS(files, append(shared, name)...)
-		if err != nil {
-			return nil, fmt.Errorf("page %s: %w", page, err)
+		parsed := template.New(page).Funcs(functions(zone))
+		for _, name := range append(shared, name) {
+			text, err := files.ReadFile(name)
+			if err == nil {
+				_, err = parsed.New(path.Base(name)).Parse(indentation.ReplaceAllString(string(text), "\n"))
+			}
+			if err != nil {
+				return nil, fmt.Errorf("page %s: %w", page, err)
+			}
 		}
 		t.pages[page] = parsed
 	}
 	return t, nil
 }
+
+// indentation is for who reads a template. It is a third of a page, and with it the page after a
+// checkout does not fit in one write to the connection. No template has white space of its own
+// where it would show, such as in a <pre>.
+var indentation = regexp.MustCompile(`[ \t]*\n\s*`)
 
 // render writes a page whole, or nothing at all: a template that fails half
 // way must not leave half a page behind.

@@ -2,8 +2,10 @@ package web
 
 import (
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -117,6 +119,34 @@ func BenchmarkReceiptPage(b *testing.B) {
 		}
 		if err := pages.render(nowhere{io.Discard, http.Header{}}, http.StatusOK, "receipt", p); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestPagesAreSentWithoutIndentation: with it, the page after a checkout took two writes to the
+// connection, whose buffer has 4096 bytes.
+func TestPagesAreSentWithoutIndentation(t *testing.T) {
+	pages, err := loadTemplates(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := pages.bytes("receipt", receiptPage(t, pages))
+	const headers = 800
+	if err != nil || len(text)+headers > 4096 {
+		t.Errorf("the receipt has %d bytes, %v", len(text), err)
+	}
+	if at := regexp.MustCompile(`\n[ \t]`).FindIndex(text); at != nil {
+		t.Errorf("it is indented after %q", text[max(0, at[0]-40):at[0]])
+	}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := regexp.MustCompile(`<(?:pre|textarea)\b[^>]*>[^{<]*\n[^{<]*[^{<\s]`)
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if at := shows.Find(text); err != nil || at != nil {
+			t.Errorf("%s: the white space of %q would show, %v", name, at, err)
 		}
 	}
 }
