@@ -25,7 +25,7 @@ type factored struct {
 
 func newFactored(t *testing.T, db *sqlstore.DB) *factored {
 	t.Helper()
-	f := &factored{accounts: newAccounts(t, db, 0), db: db}
+	f := &factored{accounts: newAccounts(t, db), db: db}
 	f.now = f.now.Add(-7 * 24 * time.Hour) // sessions end by the clock of the machine
 	f.add(t, "ada", "ada@example.com")
 	own := f.request(t, nil, func(ctx context.Context) {

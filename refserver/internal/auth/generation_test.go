@@ -82,7 +82,7 @@ func TestASignInThatIsOnItsWayEndsWithAllSessions(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-				a, store := newAccounts(t, db, 0), auth.NewDB(db)
+				a, store := newAccounts(t, db), auth.NewDB(db)
 				u := a.add(t, "ada", "ada@example.com")
 				late := a.request(t, nil, func(ctx context.Context) {
 					if _, err := a.SignIn(ctx, "ada", "correct horse", "192.0.2.1"); err != nil {
@@ -108,7 +108,7 @@ func TestASignInThatIsOnItsWayEndsWithAllSessions(t *testing.T) {
 func TestASignInThatAwaitsItsCodeEndsWithThePassword(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		a, store := newAccounts(t, db, 0), auth.NewDB(db)
+		a, store := newAccounts(t, db), auth.NewDB(db)
 		u := a.add(t, "ada", "ada@example.com")
 		var key string
 		own := a.request(t, nil, func(ctx context.Context) {
@@ -166,7 +166,7 @@ func TestASignInThatAwaitsItsCodeEndsWithThePassword(t *testing.T) {
 func TestAResetLinkOfBeforeIsNoUseToTheSuperAdminsAccount(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		a := newAccounts(t, db, 0)
+		a := newAccounts(t, db)
 		a.add(t, "boss", "mallory@example.com")
 		if err := a.RequestReset(t.Context(), "mallory@example.com"); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestAResetLinkOfBeforeIsNoUseToTheSuperAdminsAccount(t *testing.T) {
 func TestANewRoleCountsAsWhoGaveIt(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		a, ctx := newAccounts(t, db, 0), t.Context()
+		a, ctx := newAccounts(t, db), t.Context()
 		const age = 7 * 24 * time.Hour
 		admin, puppet, other := a.add(t, "adm", "a@b.test"), a.add(t, "pup", "a@b.test"), a.add(t, "oth", "a@b.test")
 		give := func(by, to auth.User, r auth.Role) {

@@ -16,7 +16,7 @@ var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, Sa
 // weak costs next to nothing; see Config.WeakHashes.
 var weak = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// hasher hashes at most as many passwords at once as there are processors:
+// hasher judges and hashes at most as many passwords at once as there are processors:
 // more would finish no sooner and each takes 19 MiB. The others wait in line.
 type hasher struct {
 	params argon2id.Params
@@ -45,25 +45,24 @@ func newHasher(params argon2id.Params) *hasher {
 	}
 }
 
+// hash returns the hash of a password that was chosen before, such as one of the settings.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	return h.hashIn(ctx, h.line.enter, password)
+	return h.hashIn(ctx, h.line.enter, password, func() error { return nil })
 }
 
-// hashLast is hash for what lets sign-ins go first.
-func (h *hasher) hashLast(ctx context.Context, password string) (string, error) {
-	return h.hashIn(ctx, h.line.enterLast, password)
-}
-
+// hashIn is hash at the place that enter waits for, if judge returns no error. Judging a password takes
+// a processor, as hashing it does, so that it has a place of the line as well.
 func (h *hasher) hashIn(
-	ctx context.Context,
-	enter func(context.Context) (func(), error),
-	password string,
+	ctx context.Context, enter func(context.Context) (func(), error), password string, judge func() error,
 ) (string, error) {
 	leave, err := enter(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
+	if err := judge(); err != nil {
+		return "", err
+	}
 	s, err := argon2id.CreateHash(password, &h.params)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)

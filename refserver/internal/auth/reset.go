@@ -104,10 +104,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) (Us
 	if err != nil {
 		return User{}, resetInvalid(err)
 	}
-	if err := s.CheckPassword(password, u.Username, u.Email); err != nil {
-		return User{}, err
-	}
-	hash, err := s.hasher.hash(ctx, password)
+	hash, err := s.hashNew(ctx, s.hasher.line.enter, password, u.Username, u.Email)
 	if err != nil {
 		return User{}, fmt.Errorf("auth: reset password: %w", err)
 	}

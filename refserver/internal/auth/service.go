@@ -124,12 +124,9 @@ func New(c Config) (*Service, error) {
 // Register adds a customer. Whatever is wrong comes back as an *Error with
 // CodeInvalid and the field, or CodeUsernameTaken. From one address, 16 at once
 // and Config.RegistrationsPerHour pass, and what is refused does not count; more of them are
-// CodeTooManyAttempts. Sign-ins go first in the line of passwords to hash.
+// CodeTooManyAttempts. Sign-ins go first in the line of passwords to judge and hash.
 func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := r.Validate(); err != nil {
-		return User{}, err
-	}
-	if err := s.CheckPassword(r.Password, r.Username, r.Email); err != nil {
 		return User{}, err
 	}
 	failed := false
@@ -141,7 +138,9 @@ func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 		}
 		defer func() { end(failed) }()
 	}
-	u, err := s.create(ctx, r, s.hasher.hashLast)
+	u, err := s.create(ctx, r, func(ctx context.Context, password string) (string, error) {
+		return s.hashNew(ctx, s.hasher.line.enterLast, password, r.Username, r.Email)
+	})
 	failed = err != nil
 	return u, err
 }

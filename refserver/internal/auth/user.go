@@ -95,10 +95,7 @@ func (r Registration) Validate() error {
 			Message: "A username has 3 to 64 of the letters a to z, digits, _ . and -",
 		}
 	}
-	// What isn't printed, such as a mark that turns the direction, has one address look like another.
-	unprinted := func(c rune) bool { return !unicode.IsPrint(c) }
-	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > MaxEmail ||
-		strings.ContainsFunc(r.Email, unprinted) {
+	if !isAddress(r.Email) {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "email",
@@ -106,6 +103,16 @@ func (r Registration) Validate() error {
 		}
 	}
 	return checkPasswordText(r.Password)
+}
+
+// isAddress reports whether text is an e-mail address and nothing else. What isn't printed, such as a mark
+// that turns the direction, has one address look like another. A long text is not parsed.
+func isAddress(text string) bool {
+	if len(text) > MaxEmail || strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return false
+	}
+	a, err := mail.ParseAddress(text)
+	return err == nil && a.Address == text
 }
 
 // checkPasswordText returns an *Error with CodeInvalid unless the password is text

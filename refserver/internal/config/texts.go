@@ -59,7 +59,8 @@ var texts = map[string]text{
 	"SUPER_ADMIN_EMAIL": {groupAccess, "an e-mail address, such as shop@example.com",
 		"E-mail address of the first admin. It counts when the account is made."},
 	"PASSWORD_MIN_STRENGTH": {groupAccess, "a whole number from 0 (any password) to 4 (very hard to guess), or empty",
-		"Lowest zxcvbn score of a password that somebody chooses. Empty: 3 in production, 0 in development."},
+		"Lowest zxcvbn score of a password that somebody chooses, of which the first 32 characters are judged. " +
+			"Empty: 3 in production, 0 in development."},
 	"STAFF_SECOND_FACTOR": {groupAccess, "true or false",
 		"Staff must sign in with a second factor (TOTP). Without one they reach nothing but their own account."},
 	"REGISTRATIONS_PER_HOUR": {groupAccess, "a whole number from 16 to 1,000,000, or 0",
