@@ -29,7 +29,7 @@ func (s *App) openAccounts(ctx context.Context) (err error) {
 	}
 	s.Auth, err = auth.New(auth.Config{
 		Store: auth.NewDB(s.DB).Recording(s.recordAccount), Record: s.recordAccount, Secret: []byte(c.SecretKey),
-		SecureCookies: c.SecureCookies(), MinStrength: c.MinStrength(), Mailer: queue,
+		SecureCookies: c.SecureCookies(), MinStrength: c.MinStrength(), RoleAge: c.ApprovalRoleAge(), Mailer: queue,
 		Log: observability.Named(s.Log, "auth"), WeakHashes: s.weakHashes,
 		RegistrationsPerHour: c.Registrations(),
 		OnError:              func(w http.ResponseWriter, r *http.Request, err error) { problem.Of(err).Refuse(w, r) },
@@ -41,11 +41,9 @@ func (s *App) openAccounts(ctx context.Context) (err error) {
 // when there are returns.
 func (s *App) openApprovals() {
 	amount, perDay := s.Config.ApprovalLimits()
-	age := s.Config.ApprovalRoleAge()
 	s.Approvals = approval.New(approval.Config{
 		DB: s.DB, Refunder: s.Refunds, Rests: s.Refunds, Audit: s.Audit, Amount: amount, PerDay: perDay,
-		Zone: s.Config.DefaultTimezone.Location(), Now: s.now,
-		CountsAs: func(ctx context.Context, id string) (string, error) { return s.Auth.CountsAs(ctx, id, age) },
+		Zone: s.Config.DefaultTimezone.Location(), Now: s.now, CountsAs: s.Auth.CountsAs,
 	})
 }
 

@@ -46,6 +46,9 @@ func (a *accounts) record(_ context.Context, _ bun.IDB, c auth.Change) error {
 	return nil
 }
 
+// roleAge is how long a role counts as held by who gave it.
+const roleAge = 7 * 24 * time.Hour
+
 func newAccounts(t *testing.T, db *sqlstore.DB) *accounts {
 	t.Helper()
 	sqlstoretest.Migrated(t, db, auth.Migrations())
@@ -53,7 +56,7 @@ func newAccounts(t *testing.T, db *sqlstore.DB) *accounts {
 	var err error
 	a.Service, err = auth.New(auth.Config{
 		Store: auth.NewDB(db).Recording(a.record), Secret: secret, WeakHashes: true, Record: a.record,
-		Mailer: a, Now: func() time.Time { return a.now },
+		Mailer: a, Now: func() time.Time { return a.now }, RoleAge: roleAge,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -181,35 +181,124 @@ func TestAResetLinkOfBeforeIsNoUseToTheSuperAdminsAccount(t *testing.T) {
 	})
 }
 
+// staff are accounts that give each other roles.
+type staff struct {
+	*accounts
+	t *testing.T
+}
+
+func newStaff(t *testing.T, db *sqlstore.DB) staff { return staff{newAccounts(t, db), t} }
+
+// names adds accounts with the names.
+func (s staff) names(names ...string) (list []auth.User) {
+	s.t.Helper()
+	for _, name := range names {
+		list = append(list, s.add(s.t, name, name+"@example.com"))
+	}
+	return list
+}
+
+func (s staff) give(by, to auth.User, r auth.Role) {
+	s.t.Helper()
+	if _, err := s.SetRole(s.t.Context(), by, to.ID, r); err != nil {
+		s.t.Fatalf("%s gives %s the role %s: %v", by.Username, to.Username, r, err)
+	}
+}
+
+func (s staff) want(of, as auth.User) {
+	s.t.Helper()
+	if id, err := s.CountsAs(s.t.Context(), of.ID); err != nil || id != as.ID {
+		s.t.Errorf("%s counts as %s, %v; want %s", of.Username, id, err, as.Username)
+	}
+}
+
 // TestANewRoleCountsAsWhoGaveIt: an admin who makes an account is no second person by it.
 func TestANewRoleCountsAsWhoGaveIt(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		a, ctx := newAccounts(t, db), t.Context()
-		const age = 7 * 24 * time.Hour
-		admin, puppet, other := a.add(t, "adm", "a@b.test"), a.add(t, "pup", "a@b.test"), a.add(t, "oth", "a@b.test")
-		give := func(by, to auth.User, r auth.Role) {
-			t.Helper()
-			if _, err := a.SetRole(ctx, by, to.ID, r); err != nil {
-				t.Fatal(err)
-			}
+		s := newStaff(t, db)
+		all := s.names("adm", "pup", "oth")
+		admin, puppet, other := all[0], all[1], all[2]
+		s.want(admin, admin)
+		s.give(admin, puppet, auth.Admin)
+		s.want(puppet, admin)
+		s.give(puppet, other, auth.Finance) // in two steps
+		s.want(other, admin)
+		s.give(puppet, admin, auth.Finance) // in a circle
+		s.want(admin, admin)
+		s.want(puppet, admin)
+		s.now = s.now.Add(roleAge)
+		s.want(puppet, puppet)
+		s.want(other, other)
+	})
+}
+
+// TestAccountsThatSomebodyMadeCountAsThemWhateverRolesTheyGiveEachOther: a role that such an account gave
+// itself, or had given back by another, counted as its own at once.
+func TestAccountsThatSomebodyMadeCountAsThemWhateverRolesTheyGiveEachOther(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		ring []string
+	}{
+		{"a ring of two", []string{"one", "two"}},
+		{"a ring of three", []string{"one", "two", "three"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+				s := newStaff(t, db)
+				admin := s.names("adm")[0]
+				ring := s.names(tc.ring...)
+				for _, u := range ring {
+					s.give(admin, u, auth.Admin)
+				}
+				s.now = s.now.Add(roleAge / 2)
+				for i, u := range ring {
+					s.give(u, ring[(i+1)%len(ring)], auth.Finance)
+				}
+				for _, u := range ring {
+					s.want(u, admin)
+				}
+				s.want(admin, admin)
+			})
+		})
+	}
+}
+
+func TestNobodyGivesThemselvesARole(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		s := newStaff(t, db)
+		all := s.names("adm", "pup")
+		admin, puppet := all[0], all[1]
+		s.give(admin, puppet, auth.Admin)
+		if _, err := s.SetRole(t.Context(), puppet, puppet.ID, auth.Finance); auth.CodeOf(err) != auth.CodeInvalid {
+			t.Errorf("a role of one's own: %v", err)
 		}
-		want := func(of, as auth.User) {
-			t.Helper()
-			if id, err := a.CountsAs(ctx, of.ID, age); err != nil || id != as.ID {
-				t.Errorf("%s counts as %s, %v; want %s", of.Username, id, err, as.Username)
-			}
+		s.want(puppet, admin)
+		if u, err := s.User(t.Context(), puppet.ID); err != nil || u.Role != auth.Admin {
+			t.Errorf("the role is %s, %v", u.Role, err)
 		}
-		want(admin, admin)
-		give(admin, puppet, auth.Admin)
-		want(puppet, admin)
-		give(puppet, other, auth.Finance) // in two steps
-		want(other, admin)
-		give(puppet, admin, auth.Finance) // in a circle
-		want(admin, admin)
-		want(puppet, admin)
-		a.now = a.now.Add(age)
-		want(puppet, puppet)
-		want(other, other)
+	})
+}
+
+// An account whose role somebody else gave long ago counts as itself, and gives roles in its own name.
+func TestAnAccountOfAgeByAnIndependentPersonCountsAsItself(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		s := newStaff(t, db)
+		all := s.names("owner", "adm", "second", "hired")
+		owner, admin, second, hired := all[0], all[1], all[2], all[3]
+		s.give(owner, admin, auth.Admin)
+		s.give(owner, second, auth.Admin)
+		s.want(second, owner)
+		s.now = s.now.Add(roleAge)
+		for _, u := range []auth.User{admin, second} {
+			s.want(u, u)
+		}
+		s.give(second, hired, auth.Finance)
+		s.want(hired, second)
+		s.want(admin, admin)
 	})
 }

@@ -34,6 +34,8 @@ type Config struct {
 	// MinStrength is the lowest score of a password that is chosen, from 0 (any)
 	// to 4 (very hard to guess), as github.com/dropbox/zxcvbn rates it.
 	MinStrength int
+	// RoleAge is how long a role counts as held by who gave it; see CountsAs. 0: not at all.
+	RoleAge time.Duration
 	// RegistrationsPerHour is how many one address may make; 0 means 2,000.
 	RegistrationsPerHour int
 	// Mailer queues the mails of password resets; nil: there are none.
@@ -77,6 +79,7 @@ type Service struct {
 	idle          time.Duration
 	secret        []byte
 	minStrength   int
+	roleAge       time.Duration
 	mailer        ResetQueue
 	record        RecordFunc
 	now           func() time.Time
@@ -111,7 +114,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: newHasher(params), idle: c.Idle, now: c.Now, log: c.Log,
 		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
-		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, record: c.Record,
+		secret: c.Secret, minStrength: c.MinStrength, roleAge: c.RoleAge, mailer: c.Mailer, record: c.Record,
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
 		requests:  newQuota(requestsOfOne, 0, c.Now),
 
@@ -303,16 +306,24 @@ func (s *Service) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 	return s.store.Users(ctx, q)
 }
 
-// SetRole gives the user a role from the next request on. The super admin's
-// can't be changed (CodeSuperAdmin); a role that is none is CodeInvalid.
+// SetRole gives another user a role from the next request on. The super admin's
+// can't be changed (CodeSuperAdmin); one's own and a role that is none are CodeInvalid.
+//
+// What is kept as who gave it is whom the giver counts as now, see CountsAs: by an account that somebody
+// made, it is given by them, whatever roles such accounts give each other after.
 func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User, error) {
 	if !slices.Contains(Roles(), r) {
 		return User{}, &Error{Code: CodeInvalid, Field: "role", Message: "A role is " + RoleNames()}
 	}
-	if uuid.Validate(id) != nil {
-		return User{}, ErrNotFound
+	superOwn := by.Super && by.ID == id // the store says why not
+	if err := others(by, id, "change the role of"); err != nil && !superOwn {
+		return User{}, err
 	}
-	u, err := s.store.SetRole(ctx, by.ID, id, r, s.now())
+	giver, err := s.CountsAs(ctx, by.ID)
+	if err != nil {
+		return User{}, fmt.Errorf("auth: set role: %w", err)
+	}
+	u, err := s.store.SetRole(ctx, giver, id, r, s.now())
 	if err != nil {
 		return User{}, err
 	}
@@ -321,16 +332,16 @@ func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User
 }
 
 // CountsAs returns the id that a user counts as where something takes two people: while the user's
-// role is younger than age, the id of the user who gave it, so that nobody can be the second person by an
-// account they made.
-func (s *Service) CountsAs(ctx context.Context, id string, age time.Duration) (string, error) {
+// role is younger than Config.RoleAge, the id that who gave it counted as then, so that nobody can be the
+// second person by an account they made.
+func (s *Service) CountsAs(ctx context.Context, id string) (string, error) {
 	seen := []string{id}
 	for {
 		by, at, err := s.store.RoleGiven(ctx, seen[len(seen)-1])
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return "", err
 		}
-		if err != nil || by == "" || s.now().Sub(at) >= age {
+		if err != nil || by == "" || s.now().Sub(at) >= s.roleAge {
 			return seen[len(seen)-1], nil
 		}
 		if i := slices.Index(seen, by); i >= 0 { // they gave each other's

@@ -27,7 +27,7 @@ type UserStore interface {
 	UserByName(ctx context.Context, username string) (u User, passwordHash string, err error)
 	// Users returns a page of users by name, and how many match.
 	Users(ctx context.Context, q UserQuery) ([]User, int, error)
-	// SetRole changes the role of a user who is not the super admin, and notes who did; the
+	// SetRole changes the role of a user who is not the super admin, and notes as who gave it the id by; the
 	// super admin's is left as it is and an *Error with CodeSuperAdmin returned.
 	SetRole(ctx context.Context, by, id string, r Role, at time.Time) (User, error)
 	// RoleGiven returns who gave the user's role, and when; by is empty where nobody did.

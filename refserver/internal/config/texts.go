@@ -128,7 +128,8 @@ var texts = map[string]text{
 			"does not name, nothing. Empty: any amount."},
 	"APPROVAL_ROLE_DAYS": {groupPayment, "a whole number of days from 0 to 9999, or empty",
 		"Days after a role was given in which its holder and who gave it count as one person for both limits, so " +
-			"that nobody approves their own refund by an account they made. Empty: 7 in production, 0 in development."},
+			"that nobody approves their own refund by an account they made. A role that such an account gives is " +
+			"given by who made it. Empty: 7 in production, 0 in development."},
 	"BREAKER_FAILURE_THRESHOLD": {groupPayment, "a whole number of consecutive failures from 1 to 1000",
 		"Failures in a row that open the circuit breaker."},
 	"BREAKER_OPEN_SECONDS": {groupPayment, "a whole number of seconds from 1 to 300",

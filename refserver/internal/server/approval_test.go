@@ -328,3 +328,17 @@ func TestAnAccountThatTheAskerMadeIsNoSecondPerson(t *testing.T) {
 		a.want(t, http.StatusOK)
 	})
 }
+
+// TestAnAdminGivesThemselvesNoRole: who did counted as themselves, whoever had made the account.
+func TestAnAdminGivesThemselvesNoRole(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	admin := b.withRole("adm", auth.Admin)
+	u, err := b.Auth.UserByName(t.Context(), "adm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.form("/admin/users", url.Values{"user_id": {u.ID}, "role": {"finance"}}).
+		want(t, http.StatusBadRequest, "change the role of your own account")
+	admin.get("/admin/users?q=adm").want(t, http.StatusOK, "another admin can change yours")
+}
