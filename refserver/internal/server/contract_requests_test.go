@@ -197,7 +197,7 @@ var cartRefusals = []request{
 
 // unseen are the answers that another test has, and why not this one.
 var unseen = map[string]string{
-	"register 429":          "2,000 registrations an hour pass; TestRegistrations has those beyond",
+	"register 429":          "2,000 an hour pass; TestAnAddressRegistersTwoThousandAnHour has those beyond",
 	"requestReturnForm 429": "the limits of uploads: package uploadtest",
 	"checkout 429":          "the limit of checkouts has its tests in package throttle and in admission_test.go",
 	"health 503":            "a database that fails ends all else: health_test.go",
@@ -206,6 +206,7 @@ var unseen = map[string]string{
 	"healthStartup 503":     "the shop has started: health_test.go",
 	"metrics 401":           "needs METRICS_TOKEN: outside_test.go",
 	"providerWebhook 503":   "needs a shop without a secret: webhook_test.go",
+	"operationProgress 403": "needs STAFF_SECOND_FACTOR: factor_test.go",
 	"getEstimate 403":       "returns that are switched off: TestReturnRequestsAreSwitchedOff",
 	"postEstimate 403":      "as getEstimate",
 	"requestReturn 413":     "bodies with photos are larger: package upload",

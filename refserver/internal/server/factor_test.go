@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -140,6 +142,29 @@ func TestStaffWithoutASecondFactorReachTheirAccountOnlyWhereItIsMandatory(t *tes
 	admin.setUp(t)
 	admin.form("/admin/users/"+u.ID+"/second-factor/remove", nil).want(t, http.StatusFound)
 	b.signInAs("ada", "correct horse").get("/api/admin/queue").want(t, http.StatusForbidden)
+}
+
+// Staff who had to set up a second factor first read how far an operation is.
+func TestWhatIsOpenShowsStaffWithoutASecondFactorNoMoreThanOthers(t *testing.T) {
+	t.Parallel()
+	b := open(t, "STAFF_SECOND_FACTOR=true")
+	nobody := browser{b, newBrowser(t)}
+	ada := b.withRole("ada", auth.Admin)
+	for _, row := range access.Routes() {
+		if row.Needs != access.Open || strings.Contains(row.Pattern, "/log") { // signing in and out
+			continue
+		}
+		t.Run(row.Pattern, func(t *testing.T) {
+			want, _ := nobody.call(t, row.Pattern)
+			got, _ := ada.call(t, row.Pattern)
+			if got != want && got != http.StatusForbidden {
+				t.Errorf("%d, and without a sign-in %d", got, want)
+			}
+		})
+	}
+	ada.get("/api/progress/999999").want(t, http.StatusForbidden, "SECOND_FACTOR_REQUIRED")
+	b.customer("bob")
+	b.signInAs("bob", "correct horse").get("/api/progress/999999").want(t, http.StatusNotFound)
 }
 
 // A thief who has signed in with the password alone must not stay.

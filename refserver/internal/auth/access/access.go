@@ -43,6 +43,7 @@ type Route struct {
 	StepUp  bool    // the password must have been entered within 15 minutes
 	Audit   string  // kind of change or export that is recorded, such as product; empty: none here
 	Acts    bool    // a GET that changes something all the same
+	Session bool    // Open, and its handler asks who is signed in, who needs a second factor first as elsewhere
 	Note    string  // what else guards it
 }
 
@@ -131,7 +132,7 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 			refuse(w, r, forbidden("Nobody may use this address yet."))
 		})
 	}
-	if row.Needs == Open {
+	if row.Needs == Open && !row.Session {
 		return next
 	}
 	if row.Audit != "" {
@@ -140,6 +141,10 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := auth.FromContext(r.Context())
 		if !ok {
+			if row.Needs == Open {
+				next.ServeHTTP(w, r)
+				return
+			}
 			refuse(w, r, SignIn())
 			return
 		}
