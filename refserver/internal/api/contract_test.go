@@ -39,6 +39,7 @@ func newBundle(t *testing.T) *bundle {
 	gate := access.New(access.Config{
 		Owns:      func(context.Context, auth.User, access.Subject, string) (bool, error) { return false, nil },
 		Record:    func(_ access.Route, _ access.Refuse, next http.Handler) http.Handler { return next },
+		Refused:   func(access.Route, *http.Request, string) {},
 		Confirmed: func(context.Context) bool { return true },
 	})
 	b := &bundle{App: s, t: t, api: api.New(api.Deps{

@@ -153,11 +153,15 @@ func (l Limits) why(amount money.Money, spent int64, of, already string) string 
 
 // record puts what happened to an approval into the audit.
 func (d *Desk) record(ctx context.Context, tx bun.IDB, kind string, a Approval) error {
-	return d.Audit.Append(ctx, tx, audit.Entry{
+	return d.Audit.Append(ctx, tx, entryOf(kind, a))
+}
+
+func entryOf(kind string, a Approval) audit.Entry {
+	return audit.Entry{
 		Type: kind, SubjectKind: "approval", SubjectID: a.ID, SubjectName: a.Amount.String(),
 		Details: map[string]string{
 			"return": a.ReturnID, "method": string(a.Method), "requested by": a.AskerName, "reason": a.Reason,
 			"note": a.Note,
 		},
-	})
+	}
 }

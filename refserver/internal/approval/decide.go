@@ -30,10 +30,20 @@ const maxNote = 2000
 // requested it, and who counts as the same person, may not approve it. The refund's state tells how far
 // it is.
 func (d *Desk) Approve(ctx context.Context, id string, by event.Actor) (refunds.Refund, error) {
-	if err := d.twoPeople(ctx, id, by); err != nil {
+	a, err := d.approve(ctx, id, by)
+	if err != nil {
+		d.recordRefusal(ctx, id, err)
 		return refunds.Refund{}, err
 	}
-	a, err := d.change(ctx, id, func(r *row) (string, error) {
+	return d.pay(ctx, a)
+}
+
+// approve is Approve before the refund is paid.
+func (d *Desk) approve(ctx context.Context, id string, by event.Actor) (Approval, error) {
+	if err := d.twoPeople(ctx, id, by); err != nil {
+		return Approval{}, err
+	}
+	return d.change(ctx, id, func(r *row) (string, error) {
 		resumed := r.State == string(Approved) && r.DecidedAt.Time().Before(d.Now().Add(-cutOff))
 		switch {
 		case r.AskerID == by.ID || by.ID == "":
@@ -44,10 +54,21 @@ func (d *Desk) Approve(ctx context.Context, id string, by event.Actor) (refunds.
 		r.State, r.DeciderID, r.DeciderName, r.DecidedAt = string(Approved), by.ID, by.Name, sqldb.At(d.Now())
 		return "approval.approved", nil
 	})
-	if err != nil {
-		return refunds.Refund{}, err
+}
+
+// recordRefusal records that somebody may not approve a refund that they requested, or who counts as them did.
+func (d *Desk) recordRefusal(ctx context.Context, id string, err error) {
+	p := problem.Of(err)
+	if p.Status != http.StatusForbidden {
+		return
 	}
-	return d.pay(ctx, a)
+	a, err := d.Approval(context.WithoutCancel(ctx), id)
+	if err != nil {
+		a = Approval{ID: id} // what was refused is recorded all the same
+	}
+	e := entryOf("approval.refused", a)
+	e.Details["reason"] = p.Code
+	d.Audit.Refused(ctx, e)
 }
 
 func selfApproval(message string) error {

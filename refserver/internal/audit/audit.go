@@ -1,5 +1,5 @@
 // Package audit keeps what happened to accounts, products, prices, policies,
-// settings and exports: who, when, from where, by which request. What happens to
+// settings and exports, and what was refused: who, when, from where, by which request. What happens to
 // orders, returns and refunds is in their own trails.
 //
 // Entries are added and never changed; triggers refuse the rest. Each carries
@@ -90,6 +90,7 @@ type Log struct {
 	now     func() time.Time
 	log     *slog.Logger
 	appends *batch.Batcher[*appendCall]
+	refused refusals
 }
 
 // appendCall is entries that are added in a transaction of their own.
@@ -110,7 +111,7 @@ func New(db *sqlstore.DB, now func() time.Time, log *slog.Logger) *Log {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{db: db, now: now, log: log}
+	l := &Log{db: db, now: now, log: log, refused: newRefusals()}
 	l.appends = batch.New(nil, maxCombined, l.appendAll)
 	return l
 }
@@ -174,6 +175,7 @@ func (e *Entry) fill(ctx context.Context, now time.Time) {
 		e.ActorName, e.ActorRole = "the shop", "system"
 	}
 	e.Type, e.ActorName, e.SubjectName = clean(e.Type), clean(e.ActorName), clean(e.SubjectName)
+	e.SubjectID = clean(e.SubjectID) // of a path that was refused before it was looked at
 	details := make(map[string]string, len(e.Details))
 	for k, v := range e.Details {
 		details[clean(k)] = clean(v)

@@ -323,6 +323,16 @@ func TestAnAccountThatTheAskerMadeIsNoSecondPerson(t *testing.T) {
 		approve := "/api/admin/queue/approvals/" + admin.waits()[id] + "/approve"
 		puppet.json(approve, `{}`).want(t, http.StatusForbidden, "SELF_APPROVAL", "You and adm count as one person")
 		admin.json(approve, `{}`).want(t, http.StatusForbidden, "SELF_APPROVAL", "You requested this refund")
+		list := b.entries("approval.refused")
+		if len(list) != 2 || list[0].ActorName != "pup" || list[1].ActorName != "adm" {
+			t.Errorf("the refusals in the audit: %+v", list)
+		}
+		for _, e := range list {
+			if e.Details["reason"] != "SELF_APPROVAL" || e.Details["return"] != id ||
+				e.SubjectID != admin.waits()[id] {
+				t.Errorf("a refusal in the audit: %+v", e)
+			}
+		}
 		second.json(approve, `{}`).want(t, http.StatusOK)
 		_, a = refund(second)
 		a.want(t, http.StatusOK)

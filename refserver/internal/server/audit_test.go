@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 )
 
 // entries are what the audit has of a type, oldest first.
@@ -25,6 +27,64 @@ func (b *bench) entries(kind string) []audit.Entry {
 		list = append(list, page.Entries[i])
 	}
 	return list
+}
+
+// refusals are the requests that the audit says somebody was refused for a reason.
+func (b *bench) refusals(name, reason string) (list []audit.Entry) {
+	b.t.Helper()
+	for _, e := range b.entries("request.refused") {
+		if e.ActorName == name && e.Details["reason"] == reason {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// Who tried what they may not do left nothing behind.
+func TestWhatTheTableOfPermissionsRefusesIsInTheAudit(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.customer("ada")
+	ada, auditor := b.signInAs("ada", "correct horse"), b.withRole("aud", auth.Auditor)
+	want := map[string]int{}
+	for _, row := range access.Routes() {
+		if access.Has(auth.Customer, row.Needs) {
+			continue
+		}
+		if status, _ := ada.call(t, row.Pattern); status != http.StatusForbidden {
+			t.Errorf("%s: %d", row.Pattern, status)
+		}
+		if !strings.HasPrefix(row.Pattern, "GET ") {
+			want[row.Pattern]++
+		}
+	}
+	for _, e := range b.refusals("ada", "FORBIDDEN") {
+		want[e.Details["route"]]--
+		if e.Address == "" || e.Request == "" || e.ActorRole != string(auth.Customer) {
+			t.Errorf("it does not say who: %+v", e)
+		}
+	}
+	for route, missing := range want {
+		if missing != 0 {
+			t.Errorf("%s: %d entries are missing", route, missing)
+		}
+	}
+	auditor.form("/orders/4711/cancel", nil).want(t, http.StatusForbidden)
+	if list := b.refusals("aud", "FORBIDDEN"); len(list) != 1 || list[0].SubjectKind != "order" ||
+		list[0].SubjectID != "4711" {
+		t.Errorf("the entries of an order: %+v", list)
+	}
+	auditor.form("/orders/47%00%ff11/cancel", nil).want(t, http.StatusForbidden) // no database keeps it so
+	if list := b.refusals("aud", "FORBIDDEN"); len(list) != 2 || list[1].SubjectID != "4711" {
+		t.Errorf("the entries of an order that can't be: %+v", list)
+	}
+	admin := b.signIn()
+	b.age(16 * time.Minute) // since the password was entered
+	admin.form("/admin/users/4711/lock", nil).want(t, http.StatusForbidden)
+	if list := b.refusals("super_admin", "REAUTHENTICATE"); len(list) != 1 || list[0].SubjectKind != "account" {
+		t.Errorf("the entries of an account: %+v", list)
+	}
+	admin.get("/admin/audit/log?q=REAUTHENTICATE").want(t, http.StatusOK, "request.refused")
 }
 
 func TestThePriceThatWasChangedAndChangedBackIsInTheAudit(t *testing.T) {

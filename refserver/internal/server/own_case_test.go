@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/returns"
@@ -71,6 +73,22 @@ func TestNobodyActsAsStaffOnTheirOwnOrderOrCase(t *testing.T) {
 		ada.json("/api/admin/returns", body).want(t, http.StatusForbidden, "OWN_CASE")
 		fields := url.Values{"sale_id": {o.ID}, "reason": {"OTHER"}, "quantity_" + o.Lines[0].ID: {"1"}}
 		ada.form("/admin/returns", fields).want(t, http.StatusForbidden, "This is your own order or return.")
+	})
+	t.Run("the audit has each of them", func(t *testing.T) {
+		list := b.refusals("ada", "OWN_CASE")
+		for _, path := range ownActions(c, r.ID, "evt_1") {
+			if !slices.ContainsFunc(list, func(e audit.Entry) bool {
+				at := strings.ReplaceAll(strings.TrimPrefix(e.Details["route"], "POST "), "{id}", e.SubjectID)
+				return strings.ReplaceAll(at, "{task}", "1") == path && e.SubjectKind != ""
+			}) {
+				t.Errorf("no entry of %s", path)
+			}
+		}
+		if !slices.ContainsFunc(list, func(e audit.Entry) bool {
+			return e.SubjectKind == "order" && e.SubjectID == o.ID && e.Details["action"] == "file a return"
+		}) {
+			t.Error("no entry of the return that was filed")
+		}
 	})
 	t.Run("the page offers nothing", func(t *testing.T) {
 		a := ada.get("/admin/returns/"+c.ID).want(t, 200, "This is your own order or return.")

@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/mailing"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
@@ -58,6 +59,39 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 				"route", row.Pattern, "error", err)
 		}
 	})
+}
+
+// subjects are what the audit calls what the id of a path is of.
+var subjects = map[string]string{
+	"users": "account", "orders": "order", "returns": "return", "refunds": "refund", "alarms": "discrepancy",
+	"approvals": "approval",
+}
+
+var subjectInPath = regexp.MustCompile(`/(\w+)/\{id\}`)
+
+// refused implements access.RefusedFunc.
+func (c recorder) refused(row access.Route, r *http.Request, code string) {
+	e := entryOf(row, r, "")
+	e.Type, e.SubjectKind, e.Details["reason"] = "request.refused", row.Audit, code
+	if of := subjectInPath.FindStringSubmatch(row.Pattern); of != nil && row.Audit == "" {
+		e.SubjectKind = subjects[of[1]]
+	}
+	c.shop.Audit.Refused(r.Context(), e)
+}
+
+// ownOrder returns a function that returns a problem, and records it, where the order that a return is filed
+// of is the user's own.
+func (c recorder) ownOrder(gate *access.Gate) func(ctx context.Context, by auth.User, orderID string) error {
+	return func(ctx context.Context, by auth.User, orderID string) error {
+		err := gate.CheckOwner(ctx, by, access.OrderInBody, orderID)
+		if p := problem.Of(err); err != nil && p.Status == http.StatusForbidden {
+			c.shop.Audit.Refused(ctx, audit.Entry{
+				Type: "request.refused", SubjectKind: "order", SubjectID: orderID,
+				Details: map[string]string{"reason": p.Code, "action": "file a return"},
+			})
+		}
+		return err
+	}
 }
 
 // entryOf is an entry about the request, with all that its path names.

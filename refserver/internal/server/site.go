@@ -3,14 +3,12 @@
 package server
 
 import (
-	"context"
 	"io"
 	"net/http"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -41,7 +39,7 @@ func New(s *app.App) (http.Handler, error) {
 	}
 	c := s.Config
 	gate := access.New(access.Config{
-		Owns: newOwners(s).owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
+		Owns: newOwners(s).owns, Record: recorder{s}.record, Refused: recorder{s}.refused, Confirmed: s.Auth.Confirmed,
 		StaffFactor: s.Config.StaffSecondFactor,
 	})
 	waits := reviewQueue(s)
@@ -52,9 +50,7 @@ func New(s *app.App) (http.Handler, error) {
 		CardPage: c.CardPage(), Webhooks: s.EventsOut, Notices: s.Notices, Mailing: s.Mailing,
 		Progress: s.Progress, Exports: s.Exports, Quality: s.Quality,
 		Log: observability.Named(s.Log, "endpoint"), RefundUnavailable: s.RefundUnavailable,
-		Own: func(ctx context.Context, by auth.User, orderID string) error {
-			return gate.CheckOwner(ctx, by, access.OrderInBody, orderID)
-		},
+		Own: recorder{s}.ownOrder(gate),
 	})
 	h, err := web.New(web.Deps{
 		Gate: gate, Audit: s.Audit, Mails: s.Mails, Approvals: s.Approvals, Notices: s.Notices,

@@ -47,6 +47,9 @@ type Route struct {
 	Note    string  // what else guards it
 }
 
+// changes reports whether the route changes something.
+func (r Route) changes() bool { return r.Acts || !strings.HasPrefix(r.Pattern, "GET ") }
+
 // Routes returns the table.
 func Routes() []Route { return slices.Clone(routes) }
 
@@ -99,10 +102,16 @@ type Refuse func(w http.ResponseWriter, r *http.Request, p problem.Problem)
 // with Audit. It is asked once for each route.
 type RecordFunc func(row Route, refuse Refuse, next http.Handler) http.Handler
 
+// RefusedFunc records that the user of a request that would change something may not pass, by the code
+// of the problem.
+type RefusedFunc func(row Route, r *http.Request, code string)
+
 // Config is what a Gate asks. All fields but StaffFactor are required.
 type Config struct {
 	Owns   OwnerFunc  // whose a subject is
 	Record RecordFunc // records the rows with Audit
+	// Refused records who may not pass.
+	Refused RefusedFunc
 	// Confirmed reports whether the user of ctx entered the password lately, for
 	// the rows with StepUp.
 	Confirmed func(ctx context.Context) bool
@@ -149,7 +158,11 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 			return
 		}
 		if err := g.may(r, row, u); err != nil {
-			refuse(w, r, problem.Of(err))
+			p := problem.Of(err)
+			if p.Status == http.StatusForbidden && row.changes() {
+				g.Refused(row, r, p.Code)
+			}
+			refuse(w, r, p)
 			return
 		}
 		next.ServeHTTP(w, r)

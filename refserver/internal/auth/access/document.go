@@ -95,5 +95,8 @@ sign in or at ` + "`/account/confirm`" + `. ` + "`refserver permissions`" + ` pr
 same table.
 
 What staff change or export leaves a line under their name: at ` + "`/admin/audit`" + ` what
-happened to orders, returns and refunds, at ` + "`/admin/audit/log`" + ` all else.
+happened to orders, returns and refunds, at ` + "`/admin/audit/log`" + ` all else. What somebody
+who is signed in wants to change and may not leaves one there too (` + "`request.refused`, `approval.refused`" + `),
+with who, which route, about what and why: ten an hour of a route and reason for each member
+of the staff, and for all customers at an address together.
 `
