@@ -87,7 +87,7 @@ func TestAnAddressRegistersTwoThousandAnHour(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.taken = false
-	for i := range registrationsPerHour {
+	for i := range registrationsPerHour - 1 { // a name that is taken cost a hash
 		if err := register("192.0.2.1"); err != nil {
 			t.Fatalf("registration %d: %v", i, err)
 		}

@@ -58,7 +58,7 @@ const (
 	failureWindow      = time.Minute
 )
 
-// Registrations that one address may make. One that fails does not count.
+// Registrations that one address may make.
 const (
 	registrationsAtOnce  = 16
 	registrationsPerHour = 2000
@@ -126,26 +126,30 @@ func New(c Config) (*Service, error) {
 
 // Register adds a customer. Whatever is wrong comes back as an *Error with
 // CodeInvalid and the field, or CodeUsernameTaken. From one address, 16 at once
-// and Config.RegistrationsPerHour pass, and what is refused does not count; more of them are
-// CodeTooManyAttempts. Sign-ins go first in the line of passwords to judge and hash.
+// and Config.RegistrationsPerHour pass; more of them are CodeTooManyAttempts. One that is refused
+// counts where its password was judged, which takes as long as a hash. Sign-ins go first in the line of
+// passwords to judge and hash.
 func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := r.Validate(); err != nil {
 		return User{}, err
 	}
-	failed := false
+	judged := false
 	if address := addressOf(ctx); address != "" {
 		end, wait := s.registrations.take(address)
 		if end == nil {
 			return User{}, &Error{Code: CodeTooManyAttempts, RetryAfter: wait,
 				Message: "Too many accounts are being made from your address. Wait, then try again"}
 		}
-		defer func() { end(failed) }()
+		defer func() { end(!judged) }()
 	}
-	u, err := s.create(ctx, r, func(ctx context.Context, password string) (string, error) {
-		return s.hashNew(ctx, s.hasher.line.enterLast, password, r.Username, r.Email)
+	itsTurn := func(ctx context.Context) (leave func(), err error) {
+		leave, err = s.hasher.line.enterLast(ctx)
+		judged = err == nil
+		return leave, err
+	}
+	return s.create(ctx, r, func(ctx context.Context, password string) (string, error) {
+		return s.hashNew(ctx, itsTurn, password, r.Username, r.Email)
 	})
-	failed = err != nil
-	return u, err
 }
 
 func (s *Service) create(
