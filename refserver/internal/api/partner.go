@@ -21,7 +21,7 @@ const keyHeader = "X-API-Key"
 
 func (a *API) partnerRoutes() {
 	a.open("POST /api/partner/ingest", a.ingest)
-	a.guarded("POST /api/orders/external", a.keyed(a.externalOrder))
+	a.keyed("POST /api/orders/external", a.externalOrder)
 	a.use("GET /api/admin/partners", endpoint.ReadPartners, a.listPartners)
 	a.use("POST /api/admin/partners", endpoint.CreatePartner, a.createPartner)
 	a.use("POST /api/admin/partners/{id}", endpoint.ChangePartner, a.changePartner)
@@ -48,8 +48,8 @@ func (a *API) partnerOf(r *http.Request) (partner.Partner, error) {
 
 // keyed is the door of a partner's small request: its body is read only once the key is known, and
 // it then waits its turn among all, as a signed-in user's does.
-func (a *API) keyed(h func(*http.Request, partner.Partner) (int, any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (a *API) keyed(pattern string, h func(*http.Request, partner.Partner) (int, any, error)) {
+	a.guarded(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.partnerOf(r)
 		if err != nil {
 			a.fail(w, r, err)
@@ -57,7 +57,7 @@ func (a *API) keyed(h func(*http.Request, partner.Partner) (int, any, error)) ht
 		}
 		turn := a.Action(a.adapt(func(r *http.Request) (int, any, error) { return h(r, p) }))
 		turn.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), "partner:"+p.ID)))
-	})
+	}))
 }
 
 // ingest takes in a feed. A small one is executed before it is answered.

@@ -69,7 +69,7 @@ func TestNoDoorOfStaffIsOpenToACustomer(t *testing.T) {
 		path = wildcard.ReplaceAllString(path, "x")
 		switch door {
 		case "use", "photos":
-		case "open": // judges by itself who asks: a partner's key
+		case "open", "keyed": // judges by itself who asks: a partner's key
 			code := `"code":"API_KEY"`
 			if method == http.MethodGet { // the progress of an operation, which who is signed in may ask for too
 				code = `"code":"SIGN_IN"`
