@@ -14,18 +14,19 @@ import (
 	"github.com/returnkit/returnkit/orders/purchase"
 )
 
-// CreateParams is a request for a return.
+// CreateParams is a request for a return. An order, CustomerID, Reason and Items are
+// required.
 type CreateParams struct {
 	OrderID    string // may be empty where Purchase is set
 	CustomerID string // whose order it must be
 	// Purchase is the order as the caller has read it already. nil: Config.Orders
 	// reads it.
 	Purchase *purchase.Purchase
-	Reason   Reason
-	Details  string // at most 2000 characters
-	Items    []RequestItem
+	Reason   Reason        // one of Policy.Reasons
+	Details  string        // at most 2000 characters
+	Items    []RequestItem // by the ids of the order's lines
 	Photos   []Upload
-	Override *Override // staff only: rules to set aside, with the reason
+	Override *Override // staff only: rules to override, and why
 	// Estimate, when not nil, is the amount in minor units that the customer was
 	// shown, in Currency. Where the refund would be lower now the request is
 	// CodePriceChanged; what an inspection may take off later is not part of it.

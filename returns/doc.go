@@ -35,6 +35,14 @@
 // field by field when a return is requested. *orders.Service is an Orders and a
 // Restocker, *refunds.Service a Refunder.
 //
+// Publish the terms before the first order ([Service.EnsureTerms]); an order that names
+// none is judged by the current ones. Package orders pins them when an order is placed:
+//
+//	orders.Config{Terms: func(ctx context.Context) (string, error) {
+//		t, err := svc.Terms(ctx, "")
+//		return t.ID, err
+//	}}
+//
 // Then [Service.Authorize] (the case gets its RMA number), [Service.Ship],
 // [Service.Receive], [Service.Inspect], and [Service.Refund]. Customers are held to
 // the verdict; staff see it as advice and may override the policy with an

@@ -56,7 +56,7 @@ var ruleCases = []struct {
 }{
 	{
 		func(w ruleWorld) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled},
-		"not taken at the moment",
+		"We don't accept returns at the moment",
 	},
 	{func(w ruleWorld) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
 	{
@@ -148,6 +148,14 @@ var ruleCases = []struct {
 		`"BORED" is not a reason`,
 	},
 	{
+		func(w ruleWorld) { w.a.Reason = "" },
+		returns.Finding{
+			Code: returns.ReasonNotAllowed, Fact: text(""),
+			Limit: text("DAMAGED, WRONG_ITEM, NOT_AS_DESCRIBED, OTHER"), Nearest: text("DAMAGED"),
+		},
+		"Choose a reason for the return: DAMAGED, ",
+	},
+	{
 		func(w ruleWorld) { w.p.Reasons = []returns.Reason{returns.ReasonOther} },
 		returns.Finding{
 			Code: returns.ReasonNotAllowed, Fact: text("DAMAGED"), Limit: text("OTHER"), Nearest: text("OTHER"),
@@ -174,7 +182,7 @@ var ruleCases = []struct {
 	{
 		func(w ruleWorld) { w.p.MaxPhotos, w.p.PhotoTypes, w.a.Photos = 0, nil, []string{"jpeg"} },
 		returns.Finding{Code: returns.TooManyPhotos, Fact: number(1), Limit: number(0), Nearest: number(0)},
-		"At most 0",
+		"Photos can't be added to this request.",
 	},
 	{
 		func(w ruleWorld) { w.a.Photos = []string{"gif", "webp"} },

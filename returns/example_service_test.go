@@ -121,7 +121,7 @@ func ExampleNew() {
 	_, err := returns.New(returns.Config{Store: returnstest.NewStore()})
 	fmt.Println(err)
 	// Output:
-	// returns: INVALID: Config.Orders: It is nil, but required.
+	// returns: INVALID: Config.Orders: It is nil; *orders.Service is one.
 }
 
 func ExampleConfig_Validate() {

@@ -46,11 +46,11 @@ func (f Finding) Message() string { return f.messageIn(nil) }
 
 // fixedMessages are those that need no fact of the finding.
 var fixedMessages = map[NonReturnableReason]string{
-	ReturnsDisabled:    "Returns are not taken at the moment. Contact us if something is wrong with your order.",
+	ReturnsDisabled:    "We don't accept returns at the moment. Contact us if something is wrong with your order.",
 	NotYourOrder:       "This order belongs to another account. Sign in with the account that bought it.",
-	PaymentNotCaptured: "The payment of this order has not arrived, so there is nothing to pay back yet.",
+	PaymentNotCaptured: "The payment for this order has not arrived yet, so there is nothing to refund.",
 	LineNotFound:       "The order has no such item. Choose items from the order's list.",
-	DuplicateLine:      "The same item is named more than once. Name it once, with the whole quantity.",
+	DuplicateLine:      "The same item is listed more than once. List it once, with the total quantity.",
 	NoLines:            "Choose at least one item and how many of it you want to return.",
 }
 
@@ -75,13 +75,19 @@ func (f Finding) messageIn(zone *time.Location) string {
 	case FinalSale:
 		return fmt.Sprintf("%s was sold as final sale, which can't be returned.", f.Fact.Text)
 	case ReasonNotAllowed:
+		if f.Fact.Text == "" {
+			return fmt.Sprintf("Choose a reason for the return: %s.", f.Limit.Text)
+		}
 		return fmt.Sprintf("%q is not a reason we accept. Choose one of: %s.", f.Fact.Text, f.Limit.Text)
 	case PhotosRequired:
 		return fmt.Sprintf("Add at least %s the problem.", count(f.Limit.Int, "photo that shows", "photos that show"))
 	case TooManyPhotos:
+		if f.Limit.Int == 0 {
+			return "Photos can't be added to this request."
+		}
 		return fmt.Sprintf("There are %d photos. At most %d can be added.", f.Fact.Int, f.Limit.Int)
 	case PhotoTypeNotAllowed:
-		return fmt.Sprintf("A photo is of the type %s. Photos can be %s.", f.Fact.Text, f.Limit.Text)
+		return fmt.Sprintf("One photo is a %s file. Photos can be %s.", f.Fact.Text, f.Limit.Text)
 	}
 	return f.quantityMessage()
 }
@@ -95,7 +101,8 @@ func (f Finding) quantityMessage() string {
 		return fmt.Sprintf("The quantity is %d. At most %d of an item can be returned in one request.%s",
 			f.Fact.Int, f.Limit.Int, f.upTo())
 	case QuantityOverPurchased:
-		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+		return fmt.Sprintf("The quantity is %d, but only %s bought.%s",
+			f.Fact.Int, count(f.Limit.Int, "was", "were"), f.upTo())
 	case AlreadyReturned:
 		if f.Nearest.Any() == nil {
 			return "All units of this item are in a return already."

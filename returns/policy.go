@@ -28,7 +28,7 @@ func (t Terms) Check() error { return checkTexts(&t) }
 
 // Policy is the rules of returning, as data.
 type Policy struct {
-	// Enabled is whether returns are taken at all.
+	// Enabled is whether the shop accepts returns at all.
 	Enabled bool `json:"enabled"`
 	// WindowDays is how many days something may be returned. The day on which
 	// the window starts is not counted, and the last day counts to its end (24:00)
@@ -75,11 +75,11 @@ type Policy struct {
 	// RefundFrom is the first status from which a refund may be paid without
 	// an override: approved (the default when empty), received or authorized.
 	RefundFrom Status `json:"refund_from,omitempty"`
-	// RestockAt says when accepted units go back on the shelf.
+	// RestockAt says when accepted units go back on the shelf. Required.
 	RestockAt RestockPoint `json:"restock_at"`
 	// AutoAuthorize authorizes an eligible request at once.
 	AutoAuthorize bool `json:"auto_authorize"`
-	// Currency of the fixed fees; see FeeRule.Fixed.
+	// Currency of the fixed fees; see FeeRule.Fixed. Required, also where there are none.
 	Currency money.Currency `json:"currency"`
 }
 

@@ -80,7 +80,7 @@ type Return struct {
 	Restocked   bool // the units that go back on the shelf are there
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	ClosedAt    time.Time // zero until refunded, rejected or cancelled
+	ClosedAt    time.Time // zero until refunded, rejected or canceled
 	Version     int       // number of events so far
 
 	changes []event.Event

@@ -62,12 +62,15 @@ func (c Config) Validate() error {
 	for _, f := range []struct {
 		name    string
 		missing bool
+		have    string // what there is for it
 	}{
-		{"Store", c.Store == nil}, {"Orders", c.Orders == nil}, {"Refunder", c.Refunder == nil},
-		{"Restocker", c.Restocker == nil},
+		{"Store", c.Store == nil, "returnsdb and returnstest have one"},
+		{"Orders", c.Orders == nil, "*orders.Service is one"},
+		{"Refunder", c.Refunder == nil, "*refunds.Service is one"},
+		{"Restocker", c.Restocker == nil, "*orders.Service is one"},
 	} {
 		if f.missing {
-			return &Error{Code: CodeInvalid, Field: "Config." + f.name, Message: "It is nil, but required."}
+			return &Error{Code: CodeInvalid, Field: "Config." + f.name, Message: "It is nil; " + f.have + "."}
 		}
 	}
 	if _, err := location(c.Zone); err != nil {
@@ -86,8 +89,8 @@ func (c Config) Validate() error {
 	return c.Limits.validate()
 }
 
-// Service runs return cases: what is asked, decided, received, inspected and
-// paid back. Make one with New; it is safe for concurrent use, in any number
+// Service runs return cases: what is requested, decided, received, inspected and
+// refunded. Make one with New; it is safe for concurrent use, in any number
 // of processes on one store.
 type Service struct {
 	cfg    Config
@@ -211,7 +214,7 @@ func wrongPurchase(err error) error {
 // termsOf are the terms pinned to the order; an order without any has the
 // current ones.
 func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, error) {
-	t, err := s.store.Terms(ctx, o.TermsID)
+	t, err := s.Terms(ctx, o.TermsID)
 	if err == nil {
 		_, err = location(t.Policy.Zone) // a deadline of another zone would be wrong
 	}

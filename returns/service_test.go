@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
 func TestAReturnIsPaidBackAndRestockedOnce(t *testing.T) {
@@ -304,6 +305,21 @@ func TestPublishingTermsChangesNoExistingOrder(t *testing.T) {
 	s.filed(o, 1)
 	_, err = s.svc.Create(s.ctx, ann, ask(s.bought(1), 1))
 	s.refused(err, returns.Code(returns.ReturnsDisabled))
+}
+
+func TestWithoutTermsAReturnSaysHowTheyArePublished(t *testing.T) {
+	shop := newShop(t, policy())
+	svc, err := returns.New(returns.Config{
+		Store: returnstest.NewStore(), Orders: shop.orders, Refunder: shop.payer, Restocker: shop.orders,
+	})
+	shop.ok(err)
+	_, err = svc.Terms(shop.ctx, "")
+	if !errors.Is(err, returns.ErrNotFound) || !strings.Contains(err.Error(), "call EnsureTerms or PublishTerms") {
+		t.Errorf("the current terms: %v", err)
+	}
+	if _, err = svc.Terms(shop.ctx, "other"); err == nil || strings.Contains(err.Error(), "EnsureTerms") {
+		t.Errorf("terms of an id: %v", err)
+	}
 }
 
 func TestAConfigNamesWhatIsMissing(t *testing.T) {

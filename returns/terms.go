@@ -45,8 +45,15 @@ func (s *Service) EnsureTerms(ctx context.Context, by event.Actor, p Policy) (Te
 }
 
 // Terms reads a version by its id; an empty id is the current one, which an order placed now
-// is bound to.
-func (s *Service) Terms(ctx context.Context, id string) (Terms, error) { return s.store.Terms(ctx, id) }
+// is bound to: its ID is what orders.Config.Terms returns. It returns an error that wraps
+// ErrNotFound if there is no such version.
+func (s *Service) Terms(ctx context.Context, id string) (Terms, error) {
+	t, err := s.store.Terms(ctx, id)
+	if id == "" && errors.Is(err, ErrNotFound) {
+		return Terms{}, fmt.Errorf("returns: no terms are published yet; call EnsureTerms or PublishTerms: %w", err)
+	}
+	return t, err
+}
 
 // AllTerms reads every version, latest first.
 func (s *Service) AllTerms(ctx context.Context) ([]Terms, error) { return s.store.AllTerms(ctx) }

@@ -342,7 +342,7 @@ func (r *Return) Overridden(rule string) bool {
 
 // claimedUnits returns how many units of each order line the case claims: all
 // that were requested until the inspection has decided, then those accepted, and
-// none when it is rejected or cancelled.
+// none when it is rejected or canceled.
 //
 // While a refund that was asked for before the inspection may be on its way or
 // is paid, all units stay claimed: the money for them is given or held, so that a
