@@ -25,7 +25,8 @@ type Config struct {
 	// be put in a cart, ordered, or sold in a flash sale. Default: Currency.
 	Currencies []money.Currency
 	// Terms returns the id of the policy version in force, which each new
-	// order keeps. Default: none, the empty id.
+	// order keeps: with package returns, the ID of its Service.Terms(ctx, "").
+	// Default: none, the empty id.
 	Terms func(ctx context.Context) (termsID string, err error)
 	// ProviderMethods are the payment methods charged at the provider; an order
 	// is paid by one of them or by payment.Cash, and by nothing else. Default:

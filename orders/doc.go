@@ -22,7 +22,6 @@
 //		Store:    store,
 //		Gateway:  gateway,
 //		Currency: "USD",
-//		Terms:    func(ctx context.Context) (string, error) { return policy.Current(ctx) },
 //	})
 //
 // [Service.Checkout] commits the order and the intent to charge it before the provider

@@ -15,10 +15,9 @@
 //
 //	svc, err := refunds.New(refunds.Config{Store: store, Gateway: gateway})
 //	r, err := svc.Refund(ctx, refunds.Request{
-//		ClientReference: returnID, OrderID: order.ID, // and so on
-//		Payments: []refunds.Payment{{ID: order.Payment.ID, Method: payment.Card, Captured: 9_000}},
-//		Method:   payment.OriginalMethod,
-//		Quote: refunds.QuoteRequest{Currency: "USD", Lines: lines},
+//		ClientReference: returnID, OrderID: orderID, Customer: customerID, Currency: "USD",
+//		Payments: []refunds.Payment{{ID: paymentID, Method: payment.Card, ProviderID: "pi_17", Captured: 9_000}},
+//		Quote:    refunds.QuoteRequest{Currency: "USD", Lines: lines},
 //	})
 //
 // [Service.Refund] returns the refund in its state. Succeeded and failed are certain. A

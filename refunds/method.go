@@ -35,8 +35,8 @@ func (c Config) methods() []payment.Method {
 	return append(slices.Clone(c.ProviderMethods), payment.Cash, payment.StoreCredit)
 }
 
-// checkMethods refuses a request that names a method nobody declared: of how
-// the order was paid, or of how it is to be paid back. Nothing is guessed, so
+// checkMethods refuses a request that names a method that is not declared: how the
+// order was paid, or how it is to be refunded. Nothing is guessed, so
 // that a name this shop does not know is never paid out as cash.
 func (c Config) checkMethods(r Request) error {
 	declared := c.methods()
@@ -89,7 +89,7 @@ func (r Request) checkAllowed(p Payment) error {
 		)}
 	case p.ProviderID == "":
 		return &Error{Code: CodeMethod, Field: "payment_reference", Message: fmt.Sprintf(
-			"the payment by %s has no reference of the provider, so it can't be refunded there", m)}
+			"the payment by %s has no id of the provider (Payment.ProviderID), so it can't be refunded there", m)}
 	}
 	return nil
 }

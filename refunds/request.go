@@ -18,15 +18,15 @@ type Request struct {
 	// Payments are the payments of the order, one or more, in the order in which they were
 	// paid.
 	Payments []Payment
-	// PaymentID names the payment whose part alone is carried on, after it failed or was
-	// taken back beside others that stand; empty: all.
+	// PaymentID names the payment to try again alone, after its part failed or was
+	// reversed and others were not; empty: all.
 	PaymentID string
 	Split     SplitRule        // over Payments; empty: SplitProportional
 	Currency  money.Currency   // of the payments
 	Customer  string           // id of who gets the money
 	Method    payment.Method   // as Payment.Method, or original_method; empty: original_method
 	Allowed   []payment.Method // by the terms; empty: all
-	// Quote says which units come back. Without lines, a new attempt after a
+	// Quote says which units are returned. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
 	Quote QuoteRequest
 	// Expect, when not nil, is the amount in minor units that the caller means to
@@ -41,9 +41,9 @@ type Request struct {
 
 // Payment is one of the payments of an order.
 type Payment struct {
-	ID         string
+	ID         string         // the shop's id of it; required
 	Method     payment.Method // how it was paid: one of Config.ProviderMethods, cash or store_credit
-	ProviderID string         // the provider's id of it, where it has one
+	ProviderID string         // the provider's id of it; required to refund it there
 	PaidAt     time.Time      // when it was captured; zero: not known
 	Captured   int64          // minor units; seeds the balance on first use
 }
@@ -145,19 +145,18 @@ func (r Request) validateSplit() error {
 // exists per reference, so asking again never pays again:
 //
 //   - none, or a reversed one: a new refund is opened and executed;
-//   - an open one: the next try is brought to now, and made here unless
-//     another process has the lease;
-//   - a succeeded one is answered as it is;
-//   - a failed one gets a new attempt, by the method and with a quote of now;
-//   - one with AwaitingMethod, after the provider took the one before it back, is
-//     paid by the method that is requested.
+//   - an open one: it is tried now, here unless another process has the lease;
+//   - a succeeded one: it is returned as it is;
+//   - a failed one: it gets a new attempt, with the method and the quote of this request;
+//   - one with AwaitingMethod, after the provider reversed the one before it: it is paid
+//     by the method of this request.
 //
 // Of an order that several payments paid the amount is split over
 // them by the rule of the request, and all parts are opened together. Each is a
 // refund of its own and stands against its own payment; the method says how each is
-// paid out, and CodeMethod is returned where a part can't be paid by it. Asked again,
-// a part that failed or was taken back beside others that stand is tried again alone,
-// by the method named then, and for no more than it was of.
+// paid out, and CodeMethod is returned where a part can't be paid by it. When it is requested
+// again, a part that failed or was reversed, and others not, is tried again alone, by the
+// method of that request and for at most its amount.
 //
 // While the payment is held (see Service.Hold) a refund is opened and holds its
 // amount, and is not executed: it stands in the review queue.
@@ -186,10 +185,10 @@ func (s *Service) Refund(ctx context.Context, r Request) (Intent, error) {
 	return o.executeAll(ctx, saved)
 }
 
-// Request opens the refund that the request names, as Refund does, and leaves it
-// to the worker to carry it out: what to do in a transaction of the caller's (see
-// With). It returns the refund there is where the reference has one, brings an
-// open one to now, and makes no call to the provider. A failed one gets a new
+// Request opens the refund that the request names, as Refund does, and leaves its
+// execution to the worker: for use in a transaction of the caller's (see With). Where the
+// reference has a refund it returns that, due now if it is open. It makes no call to the
+// provider. A failed one gets a new
 // attempt, as with Refund.
 func (s *Service) Request(ctx context.Context, r Request) (Intent, error) {
 	if err := r.validate(s.cfg); err != nil {
@@ -209,8 +208,8 @@ func (s *Service) Request(ctx context.Context, r Request) (Intent, error) {
 // Preview quotes what Refund would pay now, and the balance it is held
 // against, without recording anything. Of an order that several payments paid it is
 // the sum of their balances, without PaymentID and Holds; where a part failed or was
-// taken back beside others that stand, the quote is of what is yet to be paid; where
-// all stand, it is theirs.
+// reversed and others not, the quote is of what is yet to be paid; where none did, it is
+// theirs.
 func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error) {
 	if err := r.validate(s.cfg); err != nil {
 		return Quote{}, Balance{}, err

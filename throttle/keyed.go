@@ -17,7 +17,7 @@ import (
 // A Keyed may be used by many goroutines at once. A decision on a key that is
 // known takes no lock, and none allocates.
 //
-// Memory is taken once, when it is made: 32 bytes for each key of MaxKeys. A key
+// Memory is taken once, when it is made: 32 bytes for each of maxKeys. A key
 // is kept as a 64-bit hash under a secret seed, and not as text; that two keys
 // share a hash, and so a limit, has a chance of 1 in 37 million among a million
 // keys, and nobody outside can bring it about.
@@ -37,15 +37,16 @@ type Keyed struct {
 
 var _ Restorer = (*Keyed)(nil)
 
-// NewKeyed returns a limiter with room for maxKeys keys in use at a time (1 to
-// 2^30), or the error of [Limit.Validate].
+// NewKeyed returns a limiter with room for at least maxKeys keys in use at a time (1 to
+// 2^30), or an error that says what is allowed. In front of HTTP handlers it is the
+// Limiter of a [Guard], which is the Guard of throttlehttp.Config.
 func NewKeyed(limit Limit, maxKeys int) (*Keyed, error) {
 	r, err := newRule(limit)
 	if err != nil {
 		return nil, err
 	}
 	if maxKeys < 1 || maxKeys > maxTableKeys {
-		return nil, fmt.Errorf("throttle: room for %d keys, allowed is 1 to %d", maxKeys, maxTableKeys)
+		return nil, fmt.Errorf("throttle: maxKeys is %d, allowed is 1 to %d", maxKeys, maxTableKeys)
 	}
 	k := &Keyed{base: time.Now()}
 	k.table.init(maxKeys)

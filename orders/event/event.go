@@ -18,8 +18,9 @@ const (
 	ActorProvider ActorKind = "provider" // the payment provider, by webhook
 )
 
-// Actor is who did something. ID is the shop's id of the person, empty for
-// the system; Name is what an audit trail shows.
+// Actor is who did something, in the role Kind: ActorCustomer, ActorStaff, ActorSystem or
+// ActorProvider. ID is the shop's id of the person, empty for the system; Name is what an
+// audit trail shows.
 type Actor struct {
 	Kind ActorKind `json:"kind"`
 	ID   string    `json:"id,omitempty"`

@@ -9,6 +9,18 @@
 //	}
 //	http.ListenAndServe(addr, limit.Handler(mux))
 //
+// A limit of its own for each user, or any limiter that several processes share, comes in
+// a [throttle.Guard]:
+//
+//	keyed, err := throttle.NewKeyed(throttle.PerSecond(5, 10), 100_000)
+//	...
+//	guard, err := throttle.NewGuard(throttle.GuardConfig{Limiter: keyed, OnFailure: throttle.FailOpen})
+//	...
+//	limit, err := throttlehttp.New(throttlehttp.Config{
+//		Guard: guard,
+//		Key:   throttlehttp.FirstKey(throttlehttp.UserKey(userOf), throttlehttp.AddressKey(proxies)),
+//	})
+//
 // # Order
 //
 // A [Middleware] does in this order what it is configured to do, the cheapest
