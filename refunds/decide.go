@@ -200,8 +200,8 @@ func waitForRelease(r *Refund, c *Config, age time.Duration, found string) (acti
 	return actionWait, "it is on hold"
 }
 
-// standing is the result that counts: of a look-up where it told something,
-// of the send otherwise.
+// standing is the result that counts: the look-up's where it found a state, the send's
+// otherwise.
 func (p progress) standing() payment.Result {
 	if p.lookedUp() {
 		return *p.found
@@ -214,7 +214,7 @@ func (p progress) lookedUp() bool {
 		p.sent.Outcome == payment.OutcomeDeclined && p.found.Outcome == payment.OutcomeUnknown)
 }
 
-// answered reports whether the provider told a state of the refund.
+// answered reports whether the provider returned a state of the refund.
 func answered(a *payment.Result) bool {
 	return effective(a.Outcome) || a.Outcome == payment.OutcomeDeclined
 }
@@ -262,7 +262,7 @@ func (r *Refund) heldBack(c *Config, now time.Time, p progress) bool {
 	return r.HoldRef != "" && r.Attempt().unanswered() && !p.stored && r.keyAge(now) < c.keyMaxAge()
 }
 
-// nextTry is when to try again after a wait or a review; zero: not by itself.
+// nextTry is when to try again after a wait or a review; zero: only when somebody asks.
 func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.Time {
 	res := payment.Result{Outcome: payment.OutcomeUnknown}
 	if p.sent != nil || p.found != nil {
@@ -274,21 +274,21 @@ func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.T
 	return nextAfterWait(r, c, now, p, res)
 }
 
-// nextAfterReview is when to look at a refund again that is shown for review.
+// nextAfterReview is when to look up a refund again that is in the review queue.
 func nextAfterReview(r *Refund, c *Config, now time.Time, p progress, res payment.Result) time.Time {
 	switch {
 	case res.Outcome == payment.OutcomeAbsent && !r.heldBack(c, now, p),
 		contradiction(r, res, p) != "", p.elsewhere != "":
-		return time.Time{} // looking again would tell the same
+		return time.Time{} // another look-up would find the same
 	case p.blind:
-		return time.Time{} // there is nobody to ask
+		return time.Time{} // the provider has no look-ups
 	case res.Outcome == payment.OutcomeNoEffect:
 		return now.Add(idleInQueue)
 	}
 	return now.Add(c.LookupMax)
 }
 
-// nextAfterWait is when to try a refund again that is waited for.
+// nextAfterWait is when to try a refund again that waits.
 func nextAfterWait(r *Refund, c *Config, now time.Time, p progress, res payment.Result) time.Time {
 	a := r.Attempt()
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/returnkit/returnkit/resilience"
 )
 
-// recordFor is how long the answer of a call is tried to be saved when the
-// caller has gone away.
+// recordFor limits a save. It does not end with the request: what a call brought is
+// recorded although its caller has gone.
 const recordFor = 5 * time.Second
 
 // execution runs the current attempt of a refund leased under the token. It
@@ -69,8 +69,8 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 	}
 }
 
-// try does what is decided until a result is to be recorded. It fails
-// only when the store does.
+// try executes what decide returns until there is a result to record. It fails only when
+// the store does.
 func (t *execution) try(ctx context.Context) (AttemptUpdate, error) {
 	if err := t.submit(ctx); err != nil {
 		return AttemptUpdate{}, err
@@ -130,12 +130,10 @@ func (t *execution) send(ctx context.Context) error {
 	return t.recognize(ctx, t.sent)
 }
 
-// refundedElsewhere says in words that others gave so much of the payment back
-// that the provider declines for it; empty where that is not so. What they gave
-// is looked up and booked. Where it can't be, the provider's code counts, and the
-// sweep books it later.
+// refundedElsewhere returns the reason for review where the provider declines because
+// others refunded so much of the payment; empty otherwise. What they refunded is looked
+// up and booked. Where it can't be, the provider's code counts, and the sweep books it later.
 func (t *execution) refundedElsewhere(ctx context.Context, code string) (string, error) {
-	said := code == payment.CodeAlreadyRefunded
 	c := &t.s.cfg
 	if c.Payments != nil && c.History != nil {
 		call, stop := t.keepLease(ctx)
@@ -148,13 +146,12 @@ func (t *execution) refundedElsewhere(ctx context.Context, code string) (string,
 				return "", err
 			}
 			if b := state.Balance; b.Outside > 0 && b.Refunded+b.Outside+t.r.Amount() > b.Captured {
-				return "not paid: " + outsideReason(
-					b,
-				) + "; compare its outside refunds, and settle this one as not paid", nil
+				return "not paid: " + outsideReason(b) +
+					"; compare its outside refunds, and settle this one as not paid", nil
 			}
 		}
 	}
-	if !said {
+	if code != payment.CodeAlreadyRefunded {
 		return "", nil
 	}
 	return "not paid: the provider says that this payment was refunded already, and not by this shop; " +
@@ -251,8 +248,8 @@ func (t *execution) again(res AttemptUpdate) bool {
 }
 
 // call makes one provider call within the timeout, under a lease that is
-// renewed while it lasts. A caller that goes away does not cut it: that would
-// only add doubt.
+// renewed while it lasts. It is not canceled when the caller goes away: that would only
+// add doubt.
 func (t *execution) call(
 	ctx context.Context, name string, f func(context.Context, payment.RefundRequest) payment.Result,
 ) (payment.Result, error) {
@@ -315,7 +312,7 @@ func (t *execution) keepLease(ctx context.Context) (leased context.Context, stop
 	return leased, func() { end(); cancel(); t.r.Work.LeaseUntil = until }
 }
 
-// executeManual executes a refund that takes no provider.
+// executeManual executes a refund that needs no provider.
 func (t *execution) executeManual(ctx context.Context) (Refund, error) {
 	reference := ""
 	if t.r.Amount() > 0 {
@@ -366,7 +363,7 @@ func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, erro
 
 // asOf is the result for the refund as it is now. Others need no lease to hold
 // it, to release it, or to ask for the next try while the provider is called;
-// what was worked out without that is looked at again at once.
+// what was decided without knowing that is decided again at once.
 func (t *execution) asOf(now Refund, res AttemptUpdate) AttemptUpdate {
 	again := time.Time{}
 	if asked := now.Work.NextAt; !asked.Equal(t.r.Work.NextAt) {
@@ -396,9 +393,9 @@ func (t *execution) update(ctx context.Context, change func(*Refund) error) (Ref
 	})
 }
 
-// lost answers after a save that failed: where another worker has taken over,
-// with the state it left, and else with the error. What is not saved is found
-// out again when the lease has run out.
+// lost ends an execution whose save failed: it returns the state that another worker left,
+// where one has taken over, and the error otherwise. What was not saved is found out again
+// when the lease has expired.
 func (t *execution) lost(ctx context.Context, err error) (Refund, error) {
 	if CodeOf(err) == CodeLeaseLost {
 		return t.s.store.Refund(ctx, t.r.ID)

@@ -17,7 +17,7 @@ type ReverseParams struct {
 	Reason     string // for staff
 }
 
-// Reverse records that the provider took a succeeded refund back: the balance
+// Reverse records that the provider reversed a succeeded refund: the balance
 // and the units are free again. What was paid by card is still owed, so a new
 // refund of the same reference is opened: it holds the amount, stands in the
 // review queue, and is paid when Refund is called for the reference again,
@@ -68,9 +68,9 @@ func (s *Service) replace(ctx context.Context, reversed Refund, by event.Actor) 
 	return s.offer(ctx, reversed, by)
 }
 
-// offer opens the refund that is owed after one was reversed that staff did not pay out,
-// unless there is one or all of it was given back by another refund of ours since. It may be
-// called any number of times.
+// offer opens the refund that is owed after a provider's was reversed, unless it is open
+// already or another refund of ours has paid all of it since. It may be called any number
+// of times.
 //
 // Where others gave back so much of the payment that it lacks some of it, or all, the refund
 // holds what is left. It stands in the review queue in each case, and what is paid is quoted

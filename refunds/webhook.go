@@ -22,7 +22,7 @@ import (
 //
 // CodeContradiction needs review, and no state was changed: the message names
 // another amount or currency than we requested, or an attempt that failed here
-// was paid, which then counts as outside money. Answer such a message as taken;
+// was paid, which then counts as outside money. Acknowledge such a message;
 // repeating it does not help. It returns ErrNotFound for a refund that is not
 // ours on a payment that is not ours, or where Config.Payments or
 // Config.History is missing.
@@ -119,8 +119,9 @@ func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent,
 // that another process is executing is only brought forward. A succeeded one
 // that the provider has since failed becomes reversed. A failed one that the
 // provider paid is CodeContradiction: nothing is changed, and it needs
-// review. A refund that could not be looked up, and no person sees, is an error; a
-// webhook is then refused, so that it comes again. by is recorded with a reversal.
+// review. A refund that could not be looked up is an error unless it is in the review
+// queue: answer the webhook with it, so that the provider sends it again. by is recorded
+// with a reversal.
 func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund, error) {
 	if err := s.noTx("check " + id); err != nil {
 		return Refund{}, err
@@ -159,7 +160,7 @@ func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Res
 		return nil
 	})
 	if err == nil && !mine && message != nil && t.r.Leased(s.now()) {
-		err = fmt.Errorf("refunds: refund %s is being executed; deliver the message again later", id) // or it is lost
+		err = fmt.Errorf("refunds: refund %s is being executed; deliver the message again later", id)
 	}
 	if err != nil || !mine {
 		return t.r, err
@@ -172,8 +173,7 @@ func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Res
 	return r, err
 }
 
-// checkEnded compares a refund that succeeded or failed with what the provider
-// has.
+// checkEnded compares a refund that succeeded or failed with the provider's.
 func (s *Service) checkEnded(ctx context.Context, r Refund, answer payment.Result, by event.Actor) (Refund, error) {
 	switch {
 	case r.Status == StatusSucceeded && answer.Outcome == payment.OutcomeDeclined:

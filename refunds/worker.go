@@ -22,9 +22,9 @@ const (
 	sweepLook   = 30 * time.Second // how often Run looks whether a sweep is due
 )
 
-// Run is the whole worker of the package: until ctx ends it carries on the refunds
+// Run is the whole worker of the package: until ctx ends it resumes the refunds
 // that are due (see ResumeDue) and sweeps the provider's lists (see SweepDue). Any
-// number of processes may run it on one store. An error is handed to Config.Worked,
+// number of processes may run it on one store. An error is reported to Config.Worked,
 // and the job continues after a wait that grows with each error in a row. Run
 // returns when the calls in flight are recorded.
 func (s *Service) Run(ctx context.Context) {
@@ -62,17 +62,17 @@ func (s *Service) Wake() {
 	}
 }
 
-// ResumeDue carries on up to limit refunds that are due, as a worker does
-// every second or so: refunds whose caller died at any point, whose outcome is
-// unknown, that the provider decides later, or where nothing happened. It returns how many it tried.
+// ResumeDue continues up to limit refunds that are due, as a worker does every second or
+// so, and returns how many it tried. Due are refunds whose process died at any point, whose
+// outcome is unknown, that the provider decides later, or that could not be sent.
 //
-// Each is claimed for a lease, tried once, and recorded while the lease token
-// still matches. Age alone never fails a refund: it ends by the provider's
-// answer, or stands in the review queue (Work.NeedsReview).
+// Each is claimed under a lease, tried once, and recorded while the lease token
+// still matches. Age alone never fails a refund: it ends with the provider's
+// answer, or stays in the review queue (Work.NeedsReview).
 //
 // It stops early when the provider takes no calls, so that an outage costs a
-// few probes and not the whole queue. When ctx ends, calls in flight are
-// answered and recorded, and no new ones begin. Any number of processes may
+// few probes and not the whole queue. When ctx ends, calls in flight
+// finish and are recorded, and no new ones begin. Any number of processes may
 // call it at once.
 func (s *Service) ResumeDue(ctx context.Context, limit int) (n int, err error) {
 	if err := s.noTx("resume due refunds"); err != nil {
