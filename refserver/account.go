@@ -7,7 +7,7 @@ import (
 )
 
 type accountCommand struct {
-	RemoveSecondFactor removeSecondFactorCommand `cmd:"" help:"Remove the second factor of who has lost it."`
+	RemoveSecondFactor removeSecondFactorCommand `cmd:"" help:"Remove the second factor of an account."`
 }
 
 type removeSecondFactorCommand struct {

@@ -32,6 +32,6 @@ func (auditVerifyCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stdout, "The audit is whole.")
+	fmt.Fprintln(p.stdout, "The audit is complete and unchanged.")
 	return nil
 }

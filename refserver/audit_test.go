@@ -23,7 +23,7 @@ func TestTheAuditOfAShopIsVerifiedByACommand(t *testing.T) {
 		err := Run(t.Context(), []string{"audit", "verify"}, environ, &out, &bytes.Buffer{})
 		return out.String(), err
 	}
-	if out, err := verify(); err != nil || !strings.Contains(out, "The audit is whole.") {
+	if out, err := verify(); err != nil || !strings.Contains(out, "The audit is complete and unchanged.") {
 		t.Errorf("%q, %v", out, err)
 	}
 	insert := "INSERT INTO rk_audit_entries VALUES ('2026-01-01', 1, 0, 'account.role_changed', " +

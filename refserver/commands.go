@@ -35,10 +35,10 @@ func (migrateCommand) Run(p *process) error {
 
 type paysimCommand struct {
 	Addr          string `help:"Address to listen on; port 0 takes a free one." default:"127.0.0.1:12111"`
-	Ledger        string `help:"File that keeps what happened; without it, memory does." type:"path"`
-	WebhookURL    string `help:"Where events are sent, such as http://localhost:5000/webhooks/stripe."`
-	WebhookSecret string `help:"Secret that signs them; without it, STRIPE_WEBHOOK_SECRET of the environment."`
-	PublicURL     string `help:"Where browsers reach the payment pages; without it, where the shop does."`
+	Ledger        string `help:"File of the ledger; default: in memory." type:"path"`
+	WebhookURL    string `help:"Address that events are sent to, such as http://localhost:5000/webhooks/stripe."`
+	WebhookSecret string `help:"Secret that signs events; default: STRIPE_WEBHOOK_SECRET of the environment."`
+	PublicURL     string `help:"Address of the payment pages for browsers; default: the one the shop uses."`
 }
 
 // Run runs the simulator until the process is asked to stop.

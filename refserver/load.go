@@ -18,10 +18,10 @@ type loadCommand struct {
 	Concurrency   int            `help:"Most requests in flight at once." default:"4096"`
 	Delay         *time.Duration `help:"Pause between checkouts; 0: as fast as --concurrency goes."`
 	ProductID     int64          `help:"Product that everybody buys." default:"2"`
-	Products      int            `help:"More than 1: so many products instead, in turn, made where the shop has fewer."`
+	Products      int            `help:"Number of products to buy in turn instead; missing ones are created."`
 	Card          int            `help:"Percent of checkouts that pay by card." default:"-1"`
-	Outage        time.Duration  `help:"How long the payment provider answers nothing, in the middle of the run."`
-	ProviderURL   string         `help:"Address of the payment simulator; without it, PAYMENT_PROVIDER_URL." `
+	Outage        time.Duration  `help:"How long the payment provider does not answer, in the middle of the run."`
+	ProviderURL   string         `help:"Address of the payment simulator; default: PAYMENT_PROVIDER_URL." `
 	AdminUser     string         `help:"Admin who raises the stock; default: as set."`
 	AdminPassword string         `help:"Password of the admin; default: as set." env:"LOAD_ADMIN_PASSWORD"`
 	Report        string         `help:"File for an HTML report." default:"load-report.html"`

@@ -73,24 +73,24 @@ func exitCode(err error) int {
 
 // commands are the subcommands with their flags.
 type commands struct {
-	EnvFile string `help:"File with settings the environment leaves out; may be missing." default:".env" type:"path"`
+	EnvFile string `help:"File of settings that the environment leaves out; may be missing." default:".env" type:"path"`
 
 	Serve       serveCommand       `cmd:"" default:"1" help:"Serve the shop (default)."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database to the newest version."`
+	Migrate     migrateCommand     `cmd:"" help:"Migrate the database to the newest version."`
 	Paysim      paysimCommand      `cmd:"" help:"Run the payment provider simulator as a process of its own."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running shop how it is; exit 0 when it is well."`
-	Load        loadCommand        `cmd:"" help:"Drive a running shop with an open loop of checkouts, and report."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Check the health of a running shop; exit 0 when it is healthy."`
+	Load        loadCommand        `cmd:"" help:"Load a running shop with checkouts in an open loop and report."`
 	Scenarios   scenariosCommand   `cmd:"" help:"Measure the quality scenarios; exit 1 when one is not fulfilled."`
-	Record      recordCommand      `cmd:"" help:"Pass requests on to a shop and record them."`
-	Play        playCommand        `cmd:"" help:"Send recorded requests to a shop, and compare the answers."`
-	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`
-	Restore     restoreCommand     `cmd:"" help:"Make a shop of a backup, where none is."`
+	Record      recordCommand      `cmd:"" help:"Forward requests to a shop and record them."`
+	Play        playCommand        `cmd:"" help:"Replay recorded requests to a shop and compare the answers."`
+	Backup      backupCommand      `cmd:"" help:"Back up the database and the photos of a shop, running or not."`
+	Restore     restoreCommand     `cmd:"" help:"Restore a backup where there is no shop yet."`
 	Settings    settingsCommand    `cmd:"" help:"List the settings, or check them."`
 	Permissions permissionsCommand `cmd:"" help:"List the routes with the roles that may use them."`
 	Audit       auditCommand       `cmd:"" help:"Check the audit."`
-	Account     accountCommand     `cmd:"" help:"Let somebody who is locked out in again."`
+	Account     accountCommand     `cmd:"" help:"Restore access to an account."`
 	Help        helpCommand        `cmd:"" help:"Show help for a command, or list the settings."`
-	Version     versionCommand     `cmd:"" help:"Say what was built, and from what."`
+	Version     versionCommand     `cmd:"" help:"Print the version and the revision it was built from."`
 }
 
 // process is what a command may use of the process it runs in.

@@ -12,7 +12,7 @@ import (
 //go:generate go run . settings document docs/settings.md
 
 type settingsCommand struct {
-	Check    settingsCheckCommand    `cmd:"" help:"Check the settings and start nothing."`
+	Check    settingsCheckCommand    `cmd:"" help:"Check the settings without starting anything."`
 	List     settingsListCommand     `cmd:"" default:"1" help:"List all settings (default)."`
 	Document settingsDocumentCommand `cmd:"" help:"Write the table of all settings as Markdown."`
 }
@@ -29,7 +29,7 @@ func (settingsCheckCommand) Run(p *process) error {
 	if c.DatabaseURL != "" {
 		database = "the PostgreSQL database of DATABASE_URL"
 	}
-	fmt.Fprintf(p.stdout, "The settings can be used: %s on %s, with %s.\n", c.AppEnv, c.Address(), database)
+	fmt.Fprintf(p.stdout, "The settings are valid: %s on %s, with %s.\n", c.AppEnv, c.Address(), database)
 	return nil
 }
 

@@ -62,7 +62,7 @@ func TestHelpIsThereByCommand(t *testing.T) {
 		"help settings":      "RETURN_WINDOW_DAYS",
 		"settings":           "RETURN_WINDOW_DAYS",
 		"help settings list": "Usage: refserver settings list",
-		"settings check":     "The settings can be used: development on localhost:",
+		"settings check":     "The settings are valid: development on localhost:",
 	} {
 		r := start(t, nil, strings.Fields(args)...)
 		if err := r.wait(); err != nil || !strings.Contains(r.stdout.String(), want) {
@@ -115,7 +115,7 @@ func TestANameThatIsNoSettingIsWarnedOf(t *testing.T) {
 	if err := Run(t.Context(), []string{"settings", "check", "--env-file", file}, nil, &out, &errs); err != nil {
 		t.Fatal(err)
 	}
-	const want = "refserver: warning: RETURN_WINDOWS_DAYS in .env is no setting and is ignored; " +
+	const want = "refserver: warning: RETURN_WINDOWS_DAYS in .env is not a setting and is ignored; " +
 		"did you mean RETURN_WINDOW_DAYS?\n"
 	if errs.String() != want {
 		t.Errorf("warned %q, want %q", errs.String(), want)

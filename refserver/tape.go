@@ -14,7 +14,7 @@ import (
 
 type recordCommand struct {
 	Addr string `help:"Address to listen on; point browsers and load runs there." default:"127.0.0.1:5001"`
-	To   string `help:"Address of the shop that requests are passed on to; default: as set, on this machine."`
+	To   string `help:"Address of the shop that requests are forwarded to; default: as set, on this machine."`
 	File string `arg:"" help:"File for the tape; it must not exist yet."`
 }
 
@@ -67,7 +67,7 @@ func (c recordCommand) Run(p *process) (err error) {
 
 type playCommand struct {
 	File    string            `arg:"" help:"The tape."`
-	URL     string            `help:"Address of the shop it is played to; default: as set, on this machine."`
+	URL     string            `help:"Address of the shop to replay to; default: as set, on this machine."`
 	Speed   float64           `help:"How much faster than recorded." default:"1"`
 	Secrets map[string]string `name:"secret" help:"Value for a secret: 3=VALUE for {{secret:3}}; others are made up."`
 }

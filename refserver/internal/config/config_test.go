@@ -417,10 +417,10 @@ func TestNamesThatAreNoSettingAreReportedWithTheNearestOne(t *testing.T) {
 	environ := []string{"TRUSTED_PROXY=10.0.0.1", "TRUSTED_PROXIE=10.0.0.1", "HOME=/root", "HOSTS=x", "LANG=C"}
 	got := Unknown(environ, file)
 	want := []string{
-		"RETURN_WINDOWS_DAYS in .env is no setting and is ignored; did you mean RETURN_WINDOW_DAYS?",
-		"SOMETHING_OF_MY_OWN in .env is no setting and is ignored",
-		"TRUSTED_PROXIE in the environment is no setting and is ignored; did you mean TRUSTED_PROXIES?",
-		"port in .env is no setting and is ignored; did you mean PORT?",
+		"RETURN_WINDOWS_DAYS in .env is not a setting and is ignored; did you mean RETURN_WINDOW_DAYS?",
+		"SOMETHING_OF_MY_OWN in .env is not a setting and is ignored",
+		"TRUSTED_PROXIE in the environment is not a setting and is ignored; did you mean TRUSTED_PROXIES?",
+		"port in .env is not a setting and is ignored; did you mean PORT?",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

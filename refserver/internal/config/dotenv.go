@@ -72,7 +72,7 @@ var foreign = []string{
 	"PROMETHEUS_PORT", "REVISION", "SHOP_ADDRESS", "SHOP_PORT", "VERSION",
 }
 
-// Unknown returns a line for each name that is no setting: all such names in the
+// Unknown returns a line for each name that is not a setting: all such names in the
 // file, but from the environment only names that are a slip away from a setting. A
 // name there may belong to another program.
 func Unknown(environ []string, dotenv string) []string {
@@ -85,7 +85,7 @@ func Unknown(environ []string, dotenv string) []string {
 		if isSetting(name) || slices.Contains(foreign, name) || strings.HasPrefix(name, "COMPOSE_") {
 			continue
 		}
-		line := fmt.Sprintf("%s in %s is no setting and is ignored", name, filepath.Base(dotenv))
+		line := fmt.Sprintf("%s in %s is not a setting and is ignored", name, filepath.Base(dotenv))
 		if near, _ := nearest(name, len(name)/3+1); near != "" {
 			line += "; did you mean " + near + "?"
 		}
@@ -97,7 +97,7 @@ func Unknown(environ []string, dotenv string) []string {
 			continue
 		}
 		if near, _ := nearest(name, slips); near != "" {
-			lines = append(lines, name+" in the environment is no setting and is ignored; did you mean "+near+"?")
+			lines = append(lines, name+" in the environment is not a setting and is ignored; did you mean "+near+"?")
 		}
 	}
 	slices.Sort(lines)

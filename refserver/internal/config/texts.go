@@ -57,15 +57,15 @@ var texts = map[string]text{
 	"SUPER_ADMIN_PASSWORD": {groupAccess, "8 to 1024 characters, in production not the published one",
 		"Password of the first admin. It is set at every start."},
 	"SUPER_ADMIN_EMAIL": {groupAccess, "an e-mail address, such as shop@example.com",
-		"E-mail address of the first admin. It counts when the account is made."},
+		"E-mail address of the first admin. It is used when the account is created."},
 	"PASSWORD_MIN_STRENGTH": {groupAccess, "a whole number from 0 (any password) to 4 (very hard to guess), or empty",
-		"Lowest zxcvbn score of a password that somebody chooses, of which the first 32 characters are judged. " +
+		"Lowest zxcvbn score of a new password, of which the first 32 characters are judged. " +
 			"Empty: 3 in production, 0 in development."},
 	"STAFF_SECOND_FACTOR": {groupAccess, "true or false",
-		"Staff must sign in with a second factor (TOTP). Without one they reach nothing but their own account."},
+		"Staff must sign in with a second factor (TOTP). Without one they can only open their own account."},
 	"REGISTRATIONS_PER_HOUR": {groupAccess, "a whole number from 16 to 1,000,000, or 0",
-		"Most accounts that are made from one address in an hour. 0: 2,000 in production, 50,000 in development, " +
-			"where load runs make thousands of customers."},
+		"Most accounts that can be created from one address in an hour. 0: 2,000 in production, 50,000 in " +
+			"development, where load runs make thousands of customers."},
 	"SMTP_URL": {groupAccess,
 		"the address of a mail server such as smtp://user:password@host:587 or smtps://host, or empty",
 		"Mail server for notices, security mails and password resets. Empty: in development mails are kept at " +
@@ -107,7 +107,7 @@ var texts = map[string]text{
 		groupPayment, "a secret key that begins with sk_test_, rk_test_, sk_live_ or rk_live_, or empty",
 		"Key for the provider. With a live key the shop takes no card numbers and makes no demo data."},
 	"HOSTED_CHECKOUT": {groupPayment, "true or false",
-		"Whether who pays by card does so on the provider's page. With a live key always."},
+		"Whether customers who pay by card do so on the provider's page. With a live key always."},
 	"PAYMENT_PAGE_URL": {groupPayment, "the http or https address of the provider's payment pages, or empty",
 		"Where the payment pages are, for a domain of your own at Stripe. Empty: checkout.stripe.com, " +
 			"or the address of the provider."},
@@ -119,25 +119,25 @@ var texts = map[string]text{
 	"APPROVAL_AMOUNT": {groupPayment,
 		"an amount in the shop's currency such as 250.00, one for each currency such as 250.00 USD, 30000 JPY, " +
 			"or empty",
-		"A refund above it waits in the review queue until a second person approves it, and so does every refund " +
+		"A refund above it waits in the review queue until a second person approves it, as does every refund " +
 			"in a currency that it does not name. Empty: none waits."},
 	"APPROVAL_AMOUNT_PER_DAY": {groupPayment,
 		"an amount in the shop's currency such as 1000.00, one for each currency such as 1000.00 USD, 90000 JPY, " +
 			"or empty",
-		"What one person may refund on a day without a second person, in each currency by itself; in one that it " +
-			"does not name, nothing. Empty: any amount."},
+		"What one person may refund in a day without a second person, for each currency; nothing in a currency " +
+			"that it does not name. Empty: any amount."},
 	"APPROVAL_ROLE_DAYS": {groupPayment, "a whole number of days from 0 to 9999, or empty",
-		"Days after a role was given in which its holder and who gave it count as one person for both limits, so " +
-			"that nobody approves their own refund by an account they made. A role that such an account gives is " +
-			"given by who made it. Empty: 7 in production, 0 in development."},
+		"Days after a role is assigned in which its holder and the admin who assigned it count as one person for " +
+			"both limits, so that nobody approves their own refund with an account they made; one that such an " +
+			"account assigns counts as assigned by that admin. Empty: 7 in production, 0 in development."},
 	"BREAKER_FAILURE_THRESHOLD": {groupPayment, "a whole number of consecutive failures from 1 to 1000",
 		"Failures in a row that open the circuit breaker."},
 	"BREAKER_OPEN_SECONDS": {groupPayment, "a whole number of seconds from 1 to 300",
 		"How long the breaker stays open at first. It grows to 8 seconds."},
 	"PAYMENT_CHARGE_FAILURE_PROBABILITY": {groupPayment, "a number from 0 to 1",
-		"Share of charges for which the simulator is out of order."},
+		"Share of charges for which the simulator is down."},
 	"PAYMENT_REFUND_FAILURE_PROBABILITY": {groupPayment, "a number from 0 to 1",
-		"Share of refunds for which the simulator is out of order."},
+		"Share of refunds for which the simulator is down."},
 
 	"CHECKOUT_PAYMENT_WAIT": {groupCheckout, "a duration from 1ms to 30s, such as 2s",
 		"How long a checkout waits for the payment before it answers that the order is queued."},
@@ -146,7 +146,7 @@ var texts = map[string]text{
 	"THROTTLING_WINDOW_SECONDS": {groupCheckout, "a whole number of seconds from 1 to 3600",
 		"Sets the burst: THROTTLING_MAX_RPS x THROTTLING_WINDOW_SECONDS / 20, at least 1."},
 	"THROTTLING_REPLICAS": {groupCheckout, "a whole number from 1 to 1000",
-		"Replicas that share the limit: what each may let pass by itself while Redis is gone."},
+		"Replicas that share the limit. While Redis is down, each lets its share pass."},
 	"REDIS_URL": {groupCheckout, "an address such as redis://host:6379/0, rediss://... or unix:///path, or empty",
 		"Redis in which replicas share the checkout limit. Empty: each process has its own."},
 
@@ -157,18 +157,18 @@ var texts = map[string]text{
 	"WEBHOOK_PRIVATE_ADDRESSES": {groupNetwork, "true or false",
 		"Webhooks may lead to private and loopback addresses, and to http ones."},
 	"PUBLIC_URL": {groupNetwork, "the http or https address people use, such as https://shop.example.com, or empty",
-		"Address in the browser. Forms that come from it are taken also where a proxy changes the Host. With " +
+		"Address in the browser. Forms from it are accepted even if a proxy changes the Host. With " +
 			"https, cookies travel over https only."},
 	"TRUSTED_PROXIES": {
 		groupNetwork, "IP addresses and networks separated by commas, such as 10.0.0.0/8,192.0.2.1, or empty",
-		"Proxies whose X-Forwarded-For is believed, one hop at a time from the right. They must drop the one " +
+		"Proxies whose X-Forwarded-For is trusted, one hop at a time from the right. They must drop the one " +
 			"that a client sends."},
 
 	"LOG_LEVEL": {groupWatch, "debug, info, warn or error",
 		"Lowest level that is logged. Logs are text on a terminal and JSON elsewhere."},
 	"SCENARIOS_IN_PRODUCTION": {groupWatch, "true or false",
-		"Let admins run the quality scenarios in production too. They run beside the shop, on data of their own, and " +
-			"take the machine for minutes."},
+		"Let admins run the quality scenarios in production too. They run beside the shop, on their own data, and " +
+			"keep the machine busy for minutes."},
 	"METRICS_TOKEN": {groupWatch, "8 to 1024 printable characters, or empty",
 		"Bearer token of /metrics. Empty: open to this machine only; a request that a proxy forwarded is not " +
 			"from this machine."},
@@ -233,6 +233,6 @@ is empty has its default. In the file, a value in single quotes is taken as it i
 without them ` + "`$NAME`" + ` is replaced and ` + "`#`" + ` begins a comment.
 
 A wrong value stops the start; all of them are reported at once, one line each. A
-name that is no setting is reported and ignored. ` + "`refserver settings check`" + ` checks
+name that is not a setting is reported and ignored. ` + "`refserver settings check`" + ` checks
 without starting anything.
 `
