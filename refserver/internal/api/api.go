@@ -140,7 +140,7 @@ func (a *API) guarded(pattern string, h http.Handler) {
 
 func (a *API) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	if p.Internal {
-		a.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
+		a.Log.ErrorContext(r.Context(), "request refused", "code", p.Code)
 	}
 	if p.Status == http.StatusUnauthorized {
 		p.Message = "Sign in first: POST /login with username and password."

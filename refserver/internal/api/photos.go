@@ -59,7 +59,7 @@ func namesPhotos(names []string, photos []returns.Upload) error {
 			field := "photos[" + strconv.Itoa(i) + "]"
 			return problem.Invalid(
 				field,
-				field+" is no photo; it must be the bytes of an image file in standard base64",
+				field+" is not a photo; it must be the bytes of an image file in standard base64",
 			)
 		}
 	}

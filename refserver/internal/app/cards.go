@@ -63,8 +63,8 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	if !ok {
 		return "", badCard(
 			"card_number",
-			"The shop takes Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; "+
-				"that number belongs to none of them",
+			"The shop accepts Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; "+
+				"this number is none of these",
 		)
 	}
 	word := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
@@ -79,7 +79,7 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	case known && named != b:
 		return "", badCard(
 			"card_type",
-			fmt.Sprintf("The number is that of a %s card, not %s. Please check both", b.name, named.name),
+			fmt.Sprintf("This is the number of a %s card, not %s. Please check both", b.name, named.name),
 		)
 	}
 	if err := checkExpiry(expires, now); err != nil {

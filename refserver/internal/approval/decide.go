@@ -112,7 +112,7 @@ func (d *Desk) Decline(ctx context.Context, id, note string, by event.Actor) err
 }
 
 func decided(a Approval) error {
-	message := "This request is void: the case has changed. Request the refund again."
+	message := "This request is void because the return has changed. Request the refund again."
 	if a.State != Void {
 		message = a.DeciderName + " has decided this request already: " + string(a.State) + "."
 	}

@@ -116,7 +116,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) (Us
 
 func resetInvalid(err error) error {
 	if errors.Is(err, ErrNotFound) {
-		return &Error{Code: CodeResetInvalid, Message: "This link was used or is too old. Request a new one"}
+		return &Error{Code: CodeResetInvalid, Message: "This link was used or has expired. Request a new one"}
 	}
 	return err
 }

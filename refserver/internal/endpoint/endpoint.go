@@ -134,7 +134,7 @@ func (a Action) Permit(by auth.User) error {
 	case by.ID == "":
 		return problem.New(http.StatusUnauthorized, "SIGN_IN", "Sign in, then try again.")
 	case a.Who == Staff && !by.IsStaff():
-		return problem.New(http.StatusForbidden, "FORBIDDEN", "This is for staff.")
+		return problem.New(http.StatusForbidden, "FORBIDDEN", "Only staff can do this.")
 	}
 	return nil
 }

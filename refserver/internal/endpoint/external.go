@@ -40,7 +40,7 @@ func (e *Endpoints) ExternalOrder(
 		id, ok := products[l.ProductID]
 		if !ok {
 			return orders.Order{}, problem.Invalid("lines",
-				fmt.Sprintf("Line %d: no feed of yours has brought the product %s.", i+1, input.Clip(l.ProductID)))
+				fmt.Sprintf("Line %d: none of your feeds contains the product %s.", i+1, input.Clip(l.ProductID)))
 		}
 		want[id] = l.Quantity
 	}
@@ -67,7 +67,7 @@ func sameLines(o orders.Order, want map[int64]int) error {
 	if maps.Equal(have, want) {
 		return nil
 	}
-	return problem.New(http.StatusConflict, "IDEMPOTENCY_MISMATCH", "An order with this number is placed already, "+
+	return problem.New(http.StatusConflict, "IDEMPOTENCY_MISMATCH", "An order with this number was placed already, "+
 		"with other lines. Use a new number for a new order.")
 }
 

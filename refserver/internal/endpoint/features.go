@@ -175,7 +175,7 @@ func featureError(err error) error {
 		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such switch.")
 	case errors.Is(err, feature.ErrChanged):
 		return problem.New(http.StatusConflict, "CHANGED",
-			"Somebody else has changed this switch meanwhile. Look at it again, then decide.")
+			"Somebody else changed this switch in the meantime. Check it again, then decide.")
 	}
 	return err
 }

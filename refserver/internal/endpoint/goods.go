@@ -50,7 +50,7 @@ type NoteParams struct {
 func (e *Endpoints) RequestInfo(ctx context.Context, by auth.User, id string, p NoteParams) (ReturnChange, error) {
 	return act(RequestInfo, by, p, func() (ReturnChange, error) {
 		c, err := e.d.Returns.RequestInfo(ctx, id, actor(by), p.Note)
-		return ReturnChange{c, "The question is sent to the customer."}, err
+		return ReturnChange{c, "Your question was sent to the customer."}, err
 	})
 }
 

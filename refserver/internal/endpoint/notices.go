@@ -67,7 +67,7 @@ func (e *Endpoints) ReadNotice(ctx context.Context, by auth.User, id string) (un
 		err = e.d.Notices.Read(ctx, by.ID, id)
 	}
 	if errors.Is(err, notice.ErrNotFound) {
-		return 0, problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such notice of yours.")
+		return 0, problem.New(http.StatusNotFound, "NOT_FOUND", "You have no such notice.")
 	}
 	if err != nil {
 		return 0, err
@@ -92,9 +92,9 @@ func (e *Endpoints) SetMail(ctx context.Context, by auth.User, wants bool) (stri
 	if err := SetMail.Permit(by); err != nil || e.d.Mailing == nil {
 		return "", err
 	}
-	message := "You get notices by mail."
+	message := "You get notices by e-mail."
 	if !wants {
-		message = "You get no notices by mail. Mails that concern the security of your account still come."
+		message = "You get no notices by e-mail. We still e-mail you about the security of your account."
 	}
 	return message, e.d.Mailing.SetWants(ctx, by.ID, wants)
 }
@@ -132,7 +132,7 @@ func (e *Endpoints) ResendMail(ctx context.Context, by auth.User, id string) (st
 		err = e.d.Mailing.Resend(ctx, id)
 	}
 	if errors.Is(err, mailing.ErrNotFound) {
-		return "", problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such mail that was given up.")
+		return "", problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such undelivered mail.")
 	}
 	return "The mail will be sent again.", err
 }

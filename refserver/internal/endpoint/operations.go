@@ -177,7 +177,7 @@ func (e *Endpoints) RunScenario(ctx context.Context, by auth.User, p ScenarioPar
 func operationError(err error) error {
 	switch {
 	case errors.Is(err, progress.ErrNotFound):
-		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing of that id.")
+		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing with that id.")
 	case errors.Is(err, progress.ErrBusy):
 		return problem.New(http.StatusConflict, "BUSY",
 			"Quality scenarios or a load are running already. Wait until they have ended, or cancel them.")

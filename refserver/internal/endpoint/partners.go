@@ -124,7 +124,7 @@ func PartnerProblem(err error) error {
 	}
 	switch {
 	case errors.Is(err, partner.ErrNotFound):
-		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing of that id.")
+		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing with that id.")
 	}
 	return err
 }

@@ -16,7 +16,8 @@ func (e *Endpoints) card(p CheckoutParams) (token string, onPage bool, err error
 		return "", true, nil
 	case e.d.Card == nil && e.d.CardPage:
 		return "", false, problem.Invalid("card_number",
-			"Card numbers are not taken here. Leave the number out: you enter it on the payment provider's page.")
+			"This shop does not accept card numbers. Leave the number out; you enter it on the payment "+
+				"provider's page.")
 	case e.d.Card == nil:
 		return "", false, problem.Invalid("payment_method", "Card payment is not available. Choose Cash.")
 	}

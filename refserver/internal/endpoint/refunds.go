@@ -154,8 +154,8 @@ func partProgress(r refunds.Refund) (Progress, string) {
 	case r.Status == refunds.StatusSucceeded:
 		return RefundPaid, of + "paid."
 	case r.Status == refunds.StatusUnknown:
-		return RefundOpen, of + "outcome unknown. The provider gave no usable answer; it is looked up, " +
-			"and never paid twice."
+		return RefundOpen, of + "outcome unknown. The provider gave no usable answer; we keep " +
+			"checking, and it is never paid twice."
 	case r.OnHold():
 		return RefundOpen, r.HoldMessage()
 	case r.Status.Open() && r.Method.Manual():

@@ -189,7 +189,7 @@ func (e *Endpoints) ActOnWebhook(ctx context.Context, by auth.User, id, action s
 	message := ""
 	switch action {
 	case EnableWebhook:
-		message = "The webhook is enabled. Events that happened meanwhile come by a replay."
+		message = "The webhook is enabled. To send the events that happened in the meantime, replay them."
 		_, err = e.d.Webhooks.Enable(ctx, id)
 	case DisableWebhook:
 		message = "The webhook is disabled. Nothing is sent to it."
@@ -244,7 +244,7 @@ func webhookProblem(err error) error {
 	switch {
 	case errors.Is(err, webhook.ErrTwoSecrets):
 		return problem.New(http.StatusConflict, "TWO_SECRETS", "The secret was changed within the last 24 hours, and "+
-			"the one before signs still. Another one would end it at once: say so, if the receiver no longer needs it.")
+			"the previous one still signs. A new one would end it now. Confirm if the receiver no longer needs it.")
 	case errors.Is(err, webhook.ErrNotFound):
 		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such webhook, or nothing to send again.")
 	}

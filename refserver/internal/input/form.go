@@ -114,7 +114,7 @@ func (d *decoder) field(field reflect.StructField, name string, to reflect.Value
 			to.Set(reflect.AppendSlice(to, reflect.ValueOf(names)))
 		}
 	case d.strict && len(values) > 1:
-		d.mistake(field, name, fmt.Sprintf(" is given %d times; give it once, with the whole quantity.", len(values)))
+		d.mistake(field, name, fmt.Sprintf(" is given %d times; give it once, with the total quantity.", len(values)))
 	case to.Kind() == reflect.Pointer:
 		// Text may be emptied; a number that is not filled in is left out.
 		if filledIn(values[0]) || to.Type().Elem() == reflect.TypeFor[string]() {

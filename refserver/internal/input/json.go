@@ -26,7 +26,7 @@ const (
 )
 
 // TooLarge says that a body is larger than MaxBody.
-const TooLarge = "The body is larger than 128 KiB, which is the most here"
+const TooLarge = "The body is larger than 128 KiB, the most that is allowed"
 
 // JSON reads the body of r, one JSON object, into v, strictly: a field that v
 // does not have or that is there twice, a null, a value of another type, a
@@ -155,7 +155,7 @@ func (c *checker) object(path string, depth int) error {
 		name := strings.TrimPrefix(path+"."+Clip(key), ".")
 		fold := strings.ToLower(key)
 		if seen[fold] {
-			return problem.Invalid(name, name+" is there twice; send it once")
+			return problem.Invalid(name, name+" is given twice; send it once")
 		}
 		seen[fold] = true
 		if err := c.check(name, depth+1); err != nil {

@@ -17,7 +17,7 @@ var texts = map[string]text{
 	"approve":          {allowed: "true or false", prompt: "Choose whether to approve or to reject."},
 	"cap":              {label: "Total units", allowed: "a whole number of units, or empty for no limit"},
 	"cap_per_customer": {label: "Units per customer", allowed: "a whole number of units, or empty for no limit"},
-	"carrier":          {label: "Carrier", allowed: "a name such as UPS", prompt: "Name the carrier, such as UPS."},
+	"carrier":          {label: "Carrier", allowed: "a name such as UPS", prompt: "Enter the carrier, such as UPS."},
 	"condition":        {label: "Condition"},
 	"customer_id":      {label: "Customer", allowed: "the id of the customer whose order it is"},
 	"decision":         {label: "Decision", allowed: "approve or reject"},
@@ -56,7 +56,7 @@ var texts = map[string]text{
 	"stock":           {label: "Units in stock", allowed: "a whole number, such as 1"},
 	"stock_was":       {allowed: "what the page was loaded with; reload the page"},
 	"tracking_number": {
-		label: "Tracking number", allowed: "the parcel's number at the carrier", prompt: "Give the tracking number.",
+		label: "Tracking number", allowed: "the parcel's number at the carrier", prompt: "Enter the tracking number.",
 	},
 	"url": {
 		label: "Address", allowed: "an address, such as https://example.com/events", prompt: "Give the address.",

@@ -49,7 +49,7 @@ func (s Schedule) check() error {
 	rule, ok := s.cron()
 	if !ok {
 		return &Invalid{"schedule", fmt.Sprintf("The schedule is %q; it must be minutes from 1 to %d, such as 60, "+
-			"or a time as cron has it, such as 30 6 * * 1-5 or @daily.", clip(string(s)), maxMinutes)}
+			"or a cron expression, such as 30 6 * * 1-5 or @daily.", clip(string(s)), maxMinutes)}
 	}
 	if rule.Next(time.Now()).IsZero() {
 		return &Invalid{"schedule", fmt.Sprintf("The schedule is %q, a day that never comes.", clip(string(s)))}

@@ -26,17 +26,17 @@ var failures = map[payment.Failure]failureWords{
 	payment.DeclinedByBank: {
 		"Your card was refused. Use another card or pay cash; your bank can tell you more.",
 		"the customer's bank declined it; the customer can ask the bank, or pay another way",
-		"the customer's bank does not take the refund; pay it another way",
+		"the customer's bank does not accept the refund; pay it another way",
 	},
 	payment.DeclinedByProvider: {
 		"Your card was refused. Use another card or pay cash; your bank can tell you more.",
 		"the payment provider's own rules refused it, such as its protection against fraud",
-		"the payment provider's own rules refused it; its pages say why",
+		"the payment provider's own rules refused it; its dashboard says why",
 	},
 	payment.InsufficientFunds: {
 		"The card has insufficient funds. Use another card or pay cash.",
-		"there is not enough money on the customer's account",
-		"there is not enough money on the account it is paid from",
+		"there is not enough money in the customer's account",
+		"there is not enough money in the account it is paid from",
 	},
 	payment.CardLimit: {
 		"This payment is beyond a limit of your card. Try another card, pay cash, or ask your bank.",
@@ -65,12 +65,12 @@ var failures = map[payment.Failure]failureWords{
 		"the customer's bank wants the customer to confirm it",
 	},
 	payment.AmountTooSmall: {
-		"A payment by card is at least %s. Pay cash, or add something to your cart.",
+		"The smallest card payment is %s. Pay cash, or add something to your cart.",
 		"the amount is below the payment provider's smallest, which is %s",
 		"it is less than the provider can pay out; pay it another way",
 	},
 	payment.AmountTooLarge: {
-		"A payment by card is at most %s. Pay cash, or order in several parts.",
+		"The largest card payment is %s. Pay cash, or order in several parts.",
 		"the amount is above the payment provider's largest, which is %s",
 		"it is more than what is left of the payment at the provider",
 	},
@@ -85,34 +85,34 @@ var failures = map[payment.Failure]failureWords{
 		"the time in which it could be refunded has passed; pay it another way",
 	},
 	payment.Duplicate: {
-		"Your bank has seen the same payment a moment ago. Look at your orders before you try again.",
-		"the customer's bank takes it for a repetition of a payment made a moment ago",
-		"the bank takes it for a repetition of a refund made a moment ago; look at the provider's pages",
+		"Your bank received the same payment a moment ago. Check your orders before you try again.",
+		"the customer's bank treats it as a repeat of a payment made a moment ago",
+		"the bank treats it as a repeat of a refund made a moment ago; check the provider's dashboard",
 	},
 	payment.Disputed: {
 		"The payment is disputed, so it can't be taken now. Use another card or pay cash.",
 		"the customer's bank disputes the payment",
-		"the customer's bank disputes the payment, and while it does the provider refunds nothing of it",
+		"the customer's bank disputes the payment; until that is over, the provider refunds none of it",
 	},
 	payment.ProviderBalance: {
 		"The payment provider can't take this payment now. Try again later, or pay cash.",
-		"our balance at the provider is too low; fill it up",
-		"our balance at the provider is too low; fill it up, then try again",
+		"our balance at the provider is too low; top it up",
+		"our balance at the provider is too low; top it up, then try again",
 	},
 	payment.AlreadyRefunded: {
-		"This payment was paid back already. Try again, or pay cash.",
-		"the payment was paid back already",
-		"the provider has paid all of this payment back already",
+		"This payment was refunded already. Try again, or pay cash.",
+		"the payment was refunded already",
+		"the provider has refunded all of this payment already",
 	},
 	payment.NotRefundable: {
 		"The payment provider can't take this payment. Use another card or pay cash.",
-		"the provider does not take this payment",
+		"the provider does not accept this payment",
 		"the payment can't be refunded at the provider any more",
 	},
 	payment.CanceledAtProvider: {
 		"The payment was canceled. Try again, or pay cash.",
 		"it was canceled at the provider",
-		"it was canceled on the provider's own pages",
+		"it was canceled in the provider's dashboard",
 	},
 	payment.UnknownAtProvider: {
 		"The payment provider can't take this payment. Use another card or pay cash.",
@@ -121,8 +121,8 @@ var failures = map[payment.Failure]failureWords{
 	},
 	payment.TryLater: {
 		"The payment could not be processed at the moment. Try again in a few minutes, or pay cash.",
-		"the provider or the bank asks to come again later; nothing happened",
-		"the provider asks to come again later; nothing happened",
+		"the provider or the bank asks us to try again later; nothing happened",
+		"the provider asks us to try again later; nothing happened",
 	},
 	payment.Unreachable: {
 		"The payment provider can't be reached at the moment. Try again in a few minutes, or pay cash.",
@@ -130,7 +130,7 @@ var failures = map[payment.Failure]failureWords{
 		"the provider can't be reached",
 	},
 	payment.NotYetKnown: {
-		"It is not yet known whether the payment went through. We are finding out; don't pay again.",
+		"We don't know yet whether the payment went through. We are checking; don't pay again.",
 		"it is not yet known whether the money moved; it is being looked up",
 		"it is not yet known whether the money moved; it is being looked up",
 	},
@@ -141,7 +141,7 @@ var failures = map[payment.Failure]failureWords{
 	},
 	payment.Unrecognized: {
 		"The payment was refused. Use another card or pay cash.",
-		"the provider said no, and gave no reason that is known here",
+		"the provider declined it for a reason that this shop does not know",
 		"the provider gave no reason",
 	},
 }
@@ -205,7 +205,7 @@ func ChargeFailed(f payment.Failure, limit money.Money) string { return chargeWo
 func RefundFailed(code, reason string) string {
 	switch code {
 	case refunds.FailureAbsent:
-		return "the provider answered with an error and, looked up later, does not have it"
+		return "the provider answered with an error, and a later look-up did not find it"
 	case refunds.FailureWithdrawn:
 		return "it was never sent; another way was chosen instead"
 	case refunds.FailureResolved:
@@ -215,7 +215,7 @@ func RefundFailed(code, reason string) string {
 	}
 	f := stripegateway.RefundFailure(code)
 	if f == payment.Unrecognized && code != "" {
-		return "the provider said no with the code " + code
+		return "the provider declined it with the code " + code
 	}
 	return failures[f].refund
 }

@@ -57,11 +57,11 @@ func TestADeclinedOrderIsSaidInWords(t *testing.T) {
 		want string
 	}{
 		{"a million dollars", orders.Error{Failure: payment.AmountTooLarge, Limit: money.New(99_999_999, "USD")},
-			"Payment declined: a payment by card is at most $999,999.99. Pay cash, or order in several parts."},
+			"Payment declined: the largest card payment is $999,999.99. Pay cash, or order in several parts."},
 		{"a limit that is not known", orders.Error{Failure: payment.AmountTooLarge},
 			"Payment declined: the amount is too large to be paid by card. Pay cash, or order in several parts."},
 		{"ten cents", orders.Error{Failure: payment.AmountTooSmall, Limit: money.New(50, "USD")},
-			"Payment declined: a payment by card is at least $0.50. Pay cash, or add something to your cart."},
+			"Payment declined: the smallest card payment is $0.50. Pay cash, or add something to your cart."},
 		{"bank", orders.Error{Failure: payment.DeclinedByBank},
 			"Payment declined: your card was refused. Use another card or pay cash; your bank can tell you more."},
 		{"no failure", orders.Error{Reason: "moon_phase"},

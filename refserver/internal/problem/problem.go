@@ -202,7 +202,7 @@ func CheckFields(fields url.Values) error {
 		}
 		if !ok {
 			name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
-			return Invalid(name, "It holds a character that can't be stored. Type it again.")
+			return Invalid(name, "It contains a character that can't be stored. Type it again.")
 		}
 	}
 	return nil
@@ -418,11 +418,11 @@ func other(err error) Problem {
 	switch {
 	case errors.Is(err, orders.ErrNotFound), errors.Is(err, auth.ErrNotFound):
 		return Problem{Status: http.StatusNotFound, Code: string(orders.CodeNotFound),
-			Message: "That does not exist, or it is not yours to see."}
+			Message: "This does not exist, or you don't have access to it."}
 	case errors.Is(err, sqlstore.ErrCommitUnknown):
 		busy.Code = "UNAVAILABLE"
 		busy.Message = "The shop lost its database while it saved this. " +
-			"Check whether it was saved before you send it again."
+			"Check whether it was saved before you try again."
 		return busy
 	case sqldb.IsFull(err), sqldb.IsReadOnly(err):
 		busy.Code, busy.RetryAfter = "UNAVAILABLE", 10*comeBack
@@ -439,6 +439,6 @@ func other(err error) Problem {
 		return busy
 	}
 	return Problem{Status: http.StatusInternalServerError, Code: "INTERNAL", Internal: true,
-		Message: "Something went wrong on our side. Try again; if it stays, " +
-			"tell us the request number at the foot of the page."}
+		Message: "Something went wrong on our side. Try again. If it happens again, " +
+			"tell us the request number at the bottom of the page."}
 }

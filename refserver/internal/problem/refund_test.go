@@ -13,9 +13,9 @@ func TestWhyARefundFailedIsSaidInWords(t *testing.T) {
 		{"charge_not_refundable", raw, "the payment can't be refunded at the provider any more"},
 		{"expired_or_canceled_card", raw, "the card has expired or was canceled; pay it another way"},
 		{refunds.FailureResolved, "seen on its pages", "staff found that the provider did not pay: seen on its pages"},
-		{"insufficient_funds", raw, "our balance at the provider is too low; fill it up, then try again"},
-		{refunds.FailureAbsent, "", "the provider answered with an error and, looked up later, does not have it"},
-		{"brand_new_code", raw, "the provider said no with the code brand_new_code"},
+		{"insufficient_funds", raw, "our balance at the provider is too low; top it up, then try again"},
+		{refunds.FailureAbsent, "", "the provider answered with an error, and a later look-up did not find it"},
+		{"brand_new_code", raw, "the provider declined it with the code brand_new_code"},
 		{"", raw, "the provider gave no reason"},
 	} {
 		if got := problem.RefundFailed(tc.code, tc.reason); got != tc.want {

@@ -118,7 +118,7 @@ func (s *Discrepancies) Discrepancy(ctx context.Context, id string) (Discrepancy
 		return Discrepancy{}, fmt.Errorf("alarm: %s: %w", id, err)
 	}
 	if len(rows) == 0 {
-		return Discrepancy{}, fmt.Errorf("alarm: there is no %q: %w", id, orders.ErrNotFound)
+		return Discrepancy{}, fmt.Errorf("review: there is no %q: %w", id, orders.ErrNotFound)
 	}
 	return rows[0].discrepancy(), nil
 }

@@ -284,7 +284,7 @@ func (d Decision) confirmed(c money.Currency) (money.Money, error) {
 func (d Decision) reason() (string, error) {
 	text := strings.TrimSpace(d.Reason)
 	if text == "" {
-		return "", problem.Invalid("reason", "Say how you know: what the provider's own pages show.")
+		return "", problem.Invalid("reason", "Say how you know, such as what the provider's dashboard shows.")
 	}
 	return text, nil
 }
@@ -342,7 +342,7 @@ func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string
 		return "", err
 	}
 	if !(Refund{Refund: r}).Held() {
-		return "", problem.New(http.StatusConflict, "TRANSITION", "Nothing holds this refund any more.")
+		return "", problem.New(http.StatusConflict, "TRANSITION", "This refund is no longer on hold.")
 	}
 	against, err := q.dispute(ctx, r, d)
 	if err != nil {
@@ -393,7 +393,7 @@ func (q Queue) dispute(ctx context.Context, r refunds.Refund, d Decision) (again
 			"It is %s, and the refund is of %s.", confirmed, amount))
 	}
 	refused := problem.New(http.StatusConflict, string(refunds.CodeUnconfirmed), fmt.Sprintf(
-		"The provider says that dispute %s is %s. To release the refund all the same, enter its amount, %s.",
+		"The provider says that dispute %s is %s. To release the refund anyway, enter its amount, %s.",
 		r.HoldRef, booked[i].Status, amount))
 	refused.Problem.Field = "confirm_amount"
 	return "", refused

@@ -49,7 +49,7 @@ func TestAPasswordIsResetByMailOverThePages(t *testing.T) {
 	}
 	choose("password123").want(t, 400, "easy to guess")
 	choose("gravel sofa turnip cloud").want(t, http.StatusFound)
-	choose("gravel sofa turnip again").want(t, 400, "was used or is too old")
+	choose("gravel sofa turnip again").want(t, 400, "was used or has expired")
 	if a := ada.get("/account"); a.status != http.StatusFound {
 		t.Errorf("a session from before the reset: %d", a.status)
 	}

@@ -225,8 +225,8 @@ func (c *counter) enter(_ context.Context, key string) (leave func(), err error)
 }
 
 var (
-	errStreams    = errors.New("the account has as many streams open as it may")
-	errAllStreams = errors.New("as many streams are open as there may be")
+	errStreams    = errors.New("the account has the most streams open that it may have")
+	errAllStreams = errors.New("the most streams are open that there may be")
 )
 
 // refuse answers what was not admitted.
@@ -238,7 +238,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, budget.ErrBusy):
 		p.Status = http.StatusTooManyRequests
-		p.Message = "Your account is asking for much at once. Wait until that is answered, then try again."
+		p.Message = "Your account is sending many requests at once. Wait until they are answered, then try again."
 	case errors.Is(err, errStreams):
 		p.Status = http.StatusTooManyRequests
 		p.Message = "The shop is open in too many windows of your account. Close some, then try again."

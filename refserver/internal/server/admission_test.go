@@ -190,8 +190,8 @@ func TestAnAccountAloneUsesThePlaces(t *testing.T) {
 // TestRefusalsSayWhatToDo: in JSON for programs, as a page for people.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	for path, want := range map[string][]string{
-		"/api/orders":       {"application/json; charset=utf-8", `"code":"BUSY"`, "asking for much at once"},
-		"/admin/orders?q=x": {"text/html; charset=utf-8", "<h1>System is busy</h1>", "asking for much at once"},
+		"/api/orders":       {"application/json; charset=utf-8", `"code":"BUSY"`, "sending many requests at once"},
+		"/admin/orders?q=x": {"text/html; charset=utf-8", "<h1>System is busy</h1>", "sending many requests at once"},
 	} {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

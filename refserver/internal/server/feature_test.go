@@ -82,7 +82,7 @@ func TestStaffSwitchFeaturesOnThePage(t *testing.T) {
 		url.Values{"mode": {"rollout"}, "percentage": {"25"}, "users": {"Ada\nsuper_admin"}, "version": {"0"}},
 	).want(t, 302)
 	admin.get("/admin/features").want(t, 200, "25 % of users", "ada\nsuper_admin", "by super_admin", "saved")
-	set("returns", url.Values{"mode": {"off"}, "version": {"0"}}).want(t, 409, "Somebody else has changed this switch")
+	set("returns", url.Values{"mode": {"off"}, "version": {"0"}}).want(t, 409, "Somebody else changed this switch")
 	set("returns", url.Values{"mode": {"off"}, "version": {"1"}}).want(t, 302)
 	set("nothing", url.Values{"mode": {"off"}}).want(t, 404)
 }

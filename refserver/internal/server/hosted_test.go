@@ -205,7 +205,7 @@ func TestWithALiveKeyCardsGoToTheProvidersPage(t *testing.T) {
 	if csp := shop.header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' "+at+";") {
 		t.Errorf("a browser does not follow to the provider's page: %s", csp)
 	}
-	ada.form("/checkout", visaCard).want(t, http.StatusBadRequest, "Card numbers are not taken here")
+	ada.form("/checkout", visaCard).want(t, http.StatusBadRequest, "This shop does not accept card numbers")
 	page := ada.form("/checkout", checkoutForm(t, shop.body, byPage)).want(t, http.StatusSeeOther).header.Get(
 		"Location",
 	)

@@ -83,7 +83,7 @@ func TestALostDisputeOfAnOrderWithoutAReturnIsShown(t *testing.T) {
 			t.Errorf("outside money %+v, %v", all, err)
 		}
 		staff := b.signIn()
-		staff.get("/orders/"+o.ID).want(t, 200, "Given back outside of this shop", d.ID)
+		staff.get("/orders/"+o.ID).want(t, 200, "Refunded outside this shop", d.ID)
 		staff.get("/admin/queue").want(t, 200, o.Number, d.ID)
 		dashboard := staff.get("/admin/dashboard").want(t, 200, "Needs attention").body
 		if n := needsReview.FindStringSubmatch(dashboard); n == nil || n[1] != "2" {
@@ -112,7 +112,7 @@ func TestACaseThatWasRefundedElsewhereIsClosed(t *testing.T) {
 		})
 		staff := b.signIn()
 		for _, page := range []string{"/admin/returns/" + c.ID, "/orders/" + o.ID} {
-			staff.get(page).want(t, 200, "Given back outside of this shop")
+			staff.get(page).want(t, 200, "Refunded outside this shop")
 		}
 		b.eventually("the alert", func() bool {
 			_, n, err := b.Discrepancies.Open(ctx, 1)

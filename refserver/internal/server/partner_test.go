@@ -228,7 +228,7 @@ func TestStaffKeepPartnersOnPages(t *testing.T) {
 		url.Values{"name": {"North"}, "feed_url": {"http://127.0.0.1:1/x"}, "token": {"open sesame"},
 			"schedule": {"60"}}).want(t, 302)
 	page := a.header.Get("Location")
-	admin.get(page).want(t, 200, "There is no key yet", "A token is kept")
+	admin.get(page).want(t, 200, "There is no key yet", "A token is saved")
 	made := admin.form(page+"/keys", url.Values{"expires_at": {"2099-12-31"}}).want(t, 200, "not shown again")
 	key := regexp.MustCompile(`rkp_[a-z2-7]{8}_[A-Z2-7]{26}`).FindString(made.body)
 	if key == "" {

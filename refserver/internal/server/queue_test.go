@@ -255,7 +255,7 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 		path := "/admin/queue/refunds/" + r.ID + "/release"
 		staff.form(path, url.Values{}).want(t, 400)
 		staff.form(path, url.Values{"reason": {"the bank took it back"}}).want(t, 302)
-		staff.form(path, url.Values{"reason": {"the bank took it back"}}).want(t, 409, "Nothing holds this refund")
+		staff.form(path, url.Values{"reason": {"the bank took it back"}}).want(t, 409, "is no longer on hold")
 		b.run()
 		b.eventually("the refund", func() bool { return b.theCase(c.ID).Status == returns.StatusRefunded })
 	})

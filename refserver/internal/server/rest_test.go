@@ -152,7 +152,7 @@ func TestWhatRefundsLeftWaitsForApprovalAboveTheLimit(t *testing.T) {
 		if have := b.credit(who) - before; have != 0 {
 			t.Errorf("%d of store credit more before the approval", have)
 		}
-		staff.get("/admin/queue").want(t, 200, "What refunds of the order left", "/orders/"+o.ID)
+		staff.get("/admin/queue").want(t, 200, "Rest of earlier refunds", "/orders/"+o.ID)
 		waiting, _, err := b.Approvals.Waiting(t.Context(), 10)
 		if err != nil || len(waiting) != 1 {
 			t.Fatal(waiting, err)

@@ -86,7 +86,7 @@ func tooMuchText() error {
 	return problem.New(
 		http.StatusRequestEntityTooLarge,
 		"TOO_LARGE",
-		fmt.Sprintf("Beside the photos there is more than %d KiB, the most that is allowed.", maxFields>>10),
+		fmt.Sprintf("Apart from the photos, the form is larger than %d KiB, the most that is allowed.", maxFields>>10),
 	)
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
+const notPhoto = " is not a photo; it must be the bytes of an image file in standard base64"
+
 // ReadJSON reads a JSON object whose photos are an array of strings in base64,
 // under the key photos of the object itself. It returns the object with each
 // photo replaced by its place in Photos, as a string ("0", "1", ...): what is
@@ -140,14 +142,14 @@ func (s *scanner) photo() error {
 	case text.err != nil:
 		return text.err
 	case errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errEscape), err == nil && n == 0:
-		return problem.Invalid(name, name+" is no photo; it must be the bytes of an image file in standard base64")
+		return problem.Invalid(name, name+notPhoto)
 	case err != nil:
 		return err
 	}
 	if !text.ended { // padding ends base64, and nothing may follow it
 		if b, err := text.next(); err == nil || text.err != nil {
 			_ = b
-			return problem.Invalid(name, name+" is no photo; it must be the bytes of an image file in standard base64")
+			return problem.Invalid(name, name+notPhoto)
 		}
 	}
 	s.out.WriteString(strconv.Quote(strconv.Itoa(place)))

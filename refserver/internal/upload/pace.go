@@ -141,7 +141,7 @@ func (p *paced) read(b []byte) (int, error) {
 
 // crowdedOut is the answer to a body that made room for others.
 func crowdedOut() error {
-	return problem.Unavailable("Many people are sending photos right now, and yours would have taken longest. " +
+	return problem.Unavailable("Many people are sending photos right now, and yours would have taken the longest. " +
 		"Try again in a few minutes, or send fewer or smaller photos.")
 }
 
@@ -149,6 +149,6 @@ func tooSlow() error {
 	return problem.New(
 		http.StatusRequestTimeout,
 		"TOO_SLOW",
-		"The photos came too slowly, and the connection was given up. Try again with fewer or smaller photos.",
+		"The photos arrived too slowly, so we closed the connection. Try again with fewer or smaller photos.",
 	)
 }

@@ -121,7 +121,7 @@ func TestSlowBodiesMakeRoom(t *testing.T) {
 		select {
 		case got := <-s.answer:
 			cut++
-			if !strings.HasPrefix(got, "503") || !strings.Contains(got, "yours would have taken longest") {
+			if !strings.HasPrefix(got, "503") || !strings.Contains(got, "yours would have taken the longest") {
 				t.Errorf("a slow one is answered %s", got)
 			}
 		default:

@@ -145,7 +145,7 @@ func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string,
 	if errors.Is(err, errAccount) {
 		return in, in.refuse(
 			problem.TooMany(
-				"Photos of your account are being sent already. Wait until they are there, then send these.",
+				"Your account is sending photos already. Wait until they have arrived, then send these.",
 			),
 		)
 	}
@@ -160,7 +160,7 @@ func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string,
 
 func (in *Intake) tooLarge() error {
 	return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
-		"What was sent is larger than %d MB, the most there can be: %d photos of %d MB. Send fewer or smaller photos.",
+		"Your request is larger than %d MB, the most allowed: %d photos of %d MB. Send fewer or smaller photos.",
 		in.limit>>20,
 		in.u.cfg.Photos,
 		in.u.cfg.PhotoBytes>>20,
@@ -240,7 +240,7 @@ func (in *Intake) store(name string, from io.Reader) (int64, error) {
 	}
 	if n > in.u.cfg.PhotoBytes {
 		return n, problem.New(http.StatusRequestEntityTooLarge, string(returns.CodePhotoTooLarge), fmt.Sprintf(
-			"Photo %d%s is larger than %d MB, the most that is allowed. Take it with a lower resolution or quality.",
+			"Photo %d%s is larger than %d MB, the most that is allowed. Send it with a lower resolution or quality.",
 			place, inBrackets(name), in.u.cfg.PhotoBytes>>20))
 	}
 	in.Photos = append(in.Photos, returns.Upload{Name: name, Body: io.NewSectionReader(in.file, start, n)})

@@ -223,7 +223,7 @@ func refundState(r refunds.Refund) (badge, string) {
 			"The payment provider reversed this refund, so it was not paid. We will pay it again by another method."
 	case r.OnHold() && r.HoldRef == refunds.PaidOutside:
 		return badge{"warn", "On hold"},
-			"So much of the payment was given back already that this refund has to be checked first."
+			"Part of the payment was refunded already, so we have to check this refund first."
 	case r.OnHold():
 		return badge{"warn", "On hold"}, "The payment is disputed. The refund is on hold until the dispute is resolved."
 	case r.Status.Open():
@@ -290,7 +290,7 @@ func (s *server) photo(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cache-Control", "private, max-age=3600")
 	if _, err := io.Copy(w, body); err != nil {
 		// The answer has begun; its length tells the browser that it is cut.
-		s.Log.DebugContext(r.Context(), "photo not sent whole", "error", err.Error())
+		s.Log.DebugContext(r.Context(), "photo was not sent completely", "error", err.Error())
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func chartWidth(r *http.Request, p picture) (int, error) {
 	}
 	width, err := strconv.Atoi(text)
 	if err != nil || !slices.ContainsFunc(sizes, func(s chartSize) bool { return s.Width == width }) {
-		return 0, problem.Invalid("w", fmt.Sprintf("%q is not a width that this chart is drawn at.", input.Clip(text)))
+		return 0, problem.Invalid("w", fmt.Sprintf("This chart is not available in the width %q.", input.Clip(text)))
 	}
 	return width, nil
 }

@@ -96,7 +96,7 @@ func (s *server) cancelOrder(w http.ResponseWriter, r *http.Request) error {
 	}
 	message := "The order is canceled. Nothing was charged."
 	if o.Credit.Amount > 0 {
-		message += " Your store credit of " + amount(o.Credit.Amount, o.Currency) + " is yours again."
+		message += " Your store credit of " + amount(o.Credit.Amount, o.Currency) + " is available again."
 	}
 	return s.redirect(w, r, "/orders/"+o.ID, message)
 }

@@ -50,7 +50,7 @@ func outsideWord(m refunds.Outside) string {
 	if m.Kind == refunds.OutsideDispute {
 		return "Dispute by the customer's bank"
 	}
-	return "Refund outside of this shop"
+	return "Refund outside this shop"
 }
 
 func outsideState(m refunds.Outside) badge {
@@ -58,7 +58,7 @@ func outsideState(m refunds.Outside) badge {
 	case m.State == refunds.OutsideReturned && m.Kind == refunds.OutsideDispute:
 		return badge{"good", "Won"}
 	case m.State == refunds.OutsideReturned:
-		return badge{"", "Not paid, or came back"}
+		return badge{"", "Not paid, or reversed"}
 	case m.State == refunds.OutsidePaid && m.Kind == refunds.OutsideDispute:
 		return badge{"bad", "Lost"}
 	case m.State == refunds.OutsidePaid:

@@ -75,7 +75,7 @@ func (s *server) createPartner(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		var p partner.Partner
 		if p, err = s.Endpoints.CreatePartner(r.Context(), user(r), params); err == nil {
-			return s.redirect(w, r, "/admin/partners/"+p.ID, p.Name+" is a partner now. Make a key for it.")
+			return s.redirect(w, r, "/admin/partners/"+p.ID, p.Name+" is a partner now. Create a key for it.")
 		}
 	}
 	p := problem.Of(err)

@@ -144,5 +144,5 @@ func TestChangesOfThePolicyAreShownBeforeTheyArePublished(t *testing.T) {
 	publish := policyFields(map[string]string{"base": "1"})
 	staff.form("/admin/policy", publish...).want(http.StatusFound)
 	staff.form("/admin/policy", publish...).
-		want(http.StatusConflict, "Another version was published", "Nothing differs from version 2")
+		want(http.StatusConflict, "Another version was published", "There are no changes from version 2")
 }

@@ -47,7 +47,7 @@ var findingWords = map[refunds.MatchStatus]string{
 	refunds.InProgress:        "not final yet; the provider is being checked",
 	refunds.MissingAtProvider: "paid in our records, unknown to the provider",
 	refunds.MissingLocally:    "paid at the provider, unknown to us",
-	refunds.MadeOutside:       "paid outside of this shop, and in our records",
+	refunds.MadeOutside:       "paid outside this shop, and in our records",
 	refunds.AmountDiffers:     "the amounts differ",
 	refunds.StateDiffers:      "paid in one record only",
 	refunds.NotComparable:     "the provider does not know the payment; look it up there",

@@ -111,7 +111,7 @@ func (s *server) scenarioRun(r *http.Request) (quality.Report, string, error) {
 	}
 	report, ok := quality.ReportOf(o)
 	if !ok {
-		return report, "", problem.New(http.StatusNotFound, "NOT_FOUND", "This run has no report: it has not ended.")
+		return report, "", problem.New(http.StatusNotFound, "NOT_FOUND", "This run is not over; it has no report yet.")
 	}
 	return report, o.Title, nil
 }

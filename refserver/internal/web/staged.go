@@ -38,7 +38,7 @@ func (s *server) photosOf(in *upload.Intake) (all []returns.Upload, end func(), 
 		if errors.Is(err, returns.ErrNotFound) {
 			end()
 			return nil, func() {}, problem.Invalid("photos",
-				"A photo that was sent before is no longer kept. Choose your photos again.")
+				"We no longer have a photo that you sent before. Choose your photos again.")
 		}
 		if err != nil {
 			end()
@@ -109,7 +109,7 @@ func (s *server) unstage(in *upload.Intake) { s.forget(in.Request(), in.Form[sta
 // forget removes kept photos. What can't be removed now is when it is old.
 func (s *server) forget(r *http.Request, ids ...string) {
 	if err := s.Shelf.Remove(r.Context(), user(r).ID, ids...); err != nil {
-		s.Log.WarnContext(r.Context(), "photos of a form are kept that are of no use", "error", err)
+		s.Log.WarnContext(r.Context(), "photos of a form could not be removed", "error", err)
 	}
 }
 

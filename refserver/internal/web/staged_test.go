@@ -127,7 +127,7 @@ func TestKeptPhotosAreTheirOwners(t *testing.T) {
 	if len(kept) != 1 {
 		t.Fatalf("%d are kept", len(kept))
 	}
-	refused := request(bob, his.ID, his.Lines[0].ID, "1", nil, kept...).want(http.StatusBadRequest, "no longer kept")
+	refused := request(bob, his.ID, his.Lines[0].ID, "1", nil, kept...).want(http.StatusBadRequest, "no longer have")
 	if len(keptOn(refused)) != 0 {
 		t.Error("bob is shown a photo of ada's")
 	}
@@ -139,7 +139,7 @@ func TestKeptPhotosAreTheirOwners(t *testing.T) {
 	if c := b.caseOf(theirs.ID); len(c.Evidence) != 1 {
 		t.Errorf("ada's return has %d photos", len(c.Evidence))
 	}
-	request(ada, theirs.ID, theirs.Lines[0].ID, "1", nil, kept...).want(http.StatusBadRequest, "no longer kept")
+	request(ada, theirs.ID, theirs.Lines[0].ID, "1", nil, kept...).want(http.StatusBadRequest, "no longer have")
 }
 
 // TestPhotosForWhichThereIsNoRoomAreAskedForAgain: an account's forms keep forty.

@@ -300,7 +300,7 @@ func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
 		s.askPassword(w, r, p)
 	default:
 		if p.Internal {
-			s.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
+			s.Log.ErrorContext(r.Context(), "request refused", "code", p.Code)
 		}
 		s.failWith(w, r, p)
 	}

@@ -138,7 +138,7 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 	row, ok := RouteOf(pattern)
 	if !ok {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			refuse(w, r, forbidden("Nobody may use this address yet."))
+			refuse(w, r, forbidden("This address is not open to anyone yet."))
 		})
 	}
 	if row.Needs == Open && !row.Session {
@@ -172,8 +172,8 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 // may returns nil where the user may use the route for this request.
 func (g *Gate) may(r *http.Request, row Route, u auth.User) error {
 	if !Has(u.Role, row.Needs) {
-		message := "Your account may not do this. It takes the role " + names(Roles(row.Needs)) +
-			"; an admin can give it."
+		message := "Your account can't do this. It needs the role " + names(Roles(row.Needs)) +
+			", which an admin can assign."
 		return &problem.Error{Problem: forbidden(message)}
 	}
 	if err := problem.CheckAddress(r); err != nil {
@@ -201,7 +201,7 @@ func (g *Gate) CheckOwner(ctx context.Context, u auth.User, s Subject, id string
 	}
 	if own {
 		return problem.New(http.StatusForbidden, "OWN_CASE",
-			"This is your own order or return. Someone else of the staff must do this.")
+			"This is your own order or return. Another member of staff must do this.")
 	}
 	return nil
 }
