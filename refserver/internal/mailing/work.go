@@ -32,7 +32,7 @@ const writeTimeout = 5 * time.Second
 
 // errUnwanted says that a mail has nobody to go to: the account is gone, has no address, or
 // wants no notices.
-var errUnwanted = errors.New("mailing: nobody gets this mail")
+var errUnwanted = errors.New("mailing: the mail has no recipient")
 
 // Work sends at most limit mails that are due, and returns how many it attempted. One that can't be
 // sent is tried again later.
@@ -141,10 +141,10 @@ const accountPage = "/account#mail"
 // message is the mail of a row.
 func (q *Queue) message(ctx context.Context, row mailRow, u auth.User) (mail.Message, error) {
 	c := row.Content.V
-	footer := "You get this mail because it concerns the security of your account " + u.Username + "."
+	footer := "You receive this e-mail because it concerns the security of your account " + u.Username + "."
 	switch row.Kind {
 	case News:
-		footer = "You can turn these mails off on the page of your account: " + q.cfg.BaseURL + accountPage
+		footer = "You can turn these e-mails off on your account page: " + q.cfg.BaseURL + accountPage
 	case Reset:
 		if q.cfg.ResetLink == nil {
 			return mail.Message{}, errors.New("mailing: passwords can't be reset by mail")
@@ -158,7 +158,7 @@ func (q *Queue) message(ctx context.Context, row mailRow, u auth.User) (mail.Mes
 			Lines: []string{
 				"We received a request to reset the password of the account " + u.Username +
 					". Open this link within an hour to choose a new one.",
-				"If you did not request this, ignore this mail: your password stays as it is.",
+				"If you did not request this, ignore this e-mail. Your password stays as it is.",
 			},
 		}
 	}
@@ -185,7 +185,7 @@ func (q *Queue) result(ctx context.Context, r mailRow, cause error) mailRow {
 	next := now.Add(q.cfg.Retry.Wait(r.Attempts - 1))
 	if next.After(r.CreatedAt.Time().Add(GiveUpAfter)) {
 		r.DeadAt = sqldb.At(now)
-		q.cfg.Log.ErrorContext(ctx, "a mail is given up", "mail", r.ID, "kind", r.Kind, "attempts", r.Attempts,
+		q.cfg.Log.ErrorContext(ctx, "gave up on a mail", "mail", r.ID, "kind", r.Kind, "attempts", r.Attempts,
 			"error", cause)
 		return r
 	}

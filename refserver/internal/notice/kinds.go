@@ -136,7 +136,7 @@ func orderDraft(typ string, o orders.Order) *draft {
 		return d
 	}
 	d.title = "Your order " + o.Number + " is canceled"
-	d.text = "You were not charged for it, and nothing will be sent."
+	d.text = "You were not charged, and nothing will be shipped."
 	return d
 }
 
@@ -157,7 +157,7 @@ func refundDraft(typ string, r refunds.Refund) *draft {
 	}
 	return &draft{
 		audience: Payers, href: "/admin/queue", title: "A refund of " + sum + " needs review",
-		text: "Its result is not certain. Look at it in the review queue.",
+		text: "Its outcome is unknown. Check it in the review queue.",
 	}
 }
 
@@ -170,7 +170,7 @@ func returnDraft(typ string, r, now returns.Return, number string) *draft {
 		if now.Status != returns.StatusPendingAuthorization {
 			return nil // it waits for nobody any more
 		}
-		staff.title, staff.text = "A return waits for a decision", "Order "+number+", reason: "+words(r.Reason)+"."
+		staff.title, staff.text = "A return needs a decision", "Order "+number+", reason: "+words(r.Reason)+"."
 		if typ == returns.EventInfoProvided {
 			staff.title = "A customer sent more information"
 		}
@@ -183,20 +183,20 @@ func returnDraft(typ string, r, now returns.Return, number string) *draft {
 		return staff
 	case returns.EventInfoRequested:
 		customer.title = "We have a question about your return"
-		customer.text = "It is about the order " + number + ". " + r.Decision
+		customer.text = "Order " + number + ": " + r.Decision
 	case returns.EventRMAAssigned:
 		customer.title = "Your return " + r.RMA + " is authorized"
-		customer.text = "Send the items of the order " + number + " to us. " +
-			"The address and a slip are on the return's page."
+		customer.text = "Send us the items of order " + number + ". " +
+			"You find the address and a slip on the return's page."
 	case returns.EventRejected:
 		customer.title = "Your return was rejected"
-		customer.text = "It is about the order " + number + ". " + r.Decision
+		customer.text = "Order " + number + ": " + r.Decision
 	case returns.EventReceived:
 		customer.title = "Your return " + called(r, number) + " arrived"
 		customer.text = "We will inspect the items and then refund you."
 	case returns.EventRefunded:
 		customer.title = "Your return " + called(r, number) + " is refunded"
-		customer.text = "The amount and the method are on the return's page. A card may take some days to show it."
+		customer.text = "The amount and the method are on the return's page. It can take some days to appear on a card."
 	}
 	customer.text = strings.TrimSpace(customer.text)
 	return customer

@@ -107,10 +107,10 @@ func (s *Service) fell(ctx context.Context, fallen []orders.Product) error {
 func (s *Service) lowStock(p orders.Product) draft {
 	d := draft{
 		audience: Buyers, href: fmt.Sprintf("/admin/products/%d", p.ID), title: p.Name + " is low on stock",
-		text: fmt.Sprintf("%d left, and %d or fewer is low.", p.Stock, s.cfg.LowStock),
+		text: fmt.Sprintf("%d left; %d or fewer counts as low.", p.Stock, s.cfg.LowStock),
 	}
 	if p.Stock == 0 {
-		d.title, d.text = p.Name+" is sold out", "No unit is left."
+		d.title, d.text = p.Name+" is sold out", "There are none left."
 	}
 	return d
 }
@@ -122,7 +122,7 @@ func (s *Service) fellTogether(ctx context.Context, fallen []orders.Product, peo
 		return draft{
 			audience: Buyers, href: "/admin/products?stock=low",
 			title: fmt.Sprintf("%d products are low on stock", n),
-			text:  fmt.Sprintf("%s is one of them. %d or fewer units is low.", fallen[0].Name, s.cfg.LowStock),
+			text:  fmt.Sprintf("%s is one of them. %d units or fewer count as low.", fallen[0].Name, s.cfg.LowStock),
 		}
 	})
 }
