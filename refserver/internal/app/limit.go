@@ -99,10 +99,10 @@ func (s *App) openGuard(ctx context.Context) (err error) {
 		Shared: shared, Local: local, Budget: limitBudget,
 		OnChange: func(cause error) {
 			if cause == nil {
-				log.Info("Redis decides on checkouts again", "limit", shared.Limit().String())
+				log.Info("Redis limits checkouts again", "limit", shared.Limit().String())
 				return
 			}
-			log.Warn("Redis does not decide on checkouts: this process limits by itself",
+			log.Warn("Redis does not answer; this process limits checkouts on its own",
 				"limit", local.Limit().String(), "error", cause)
 		},
 	})
@@ -127,7 +127,7 @@ func (g *checkoutGuard) register(r prometheus.Registerer) error {
 		"checkout_running": {"Checkouts that run now.", func() float64 { return float64(g.queue.Stats().Running) }},
 		"checkout_waiting": {"Checkouts that wait for one of the places to run.",
 			func() float64 { return float64(g.queue.Stats().Waiting) }},
-		"checkout_limit_degraded": {"1 while this process limits checkouts by itself, because Redis does not decide.",
+		"checkout_limit_degraded": {"1 while this process limits checkouts on its own, because Redis does not answer.",
 			func() float64 {
 				if g.shared != nil && g.shared.Degraded() != nil {
 					return 1

@@ -38,7 +38,7 @@ func newMoneyMetrics() *moneyMetrics {
 		}, []string{"result"}),
 		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payment_alarms_total",
-			Help: "Contradictions between the shop and its payment provider, by what they are about.",
+			Help: "Contradictions between the shop and its payment provider, by subject.",
 		}, []string{"about"}),
 		differs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "refund_reconciliation_refunds",

@@ -99,15 +99,15 @@ var accountMails = map[string]mailing.Content{
 	},
 	auth.ChangePasswordReset: {
 		Subject: "Your password was reset",
-		Lines:   []string{"The password of your account was reset just now by a link from a mail."},
+		Lines:   []string{"The password of your account was reset just now with a link from an e-mail."},
 	},
 	auth.ChangeFactorOn: {
 		Subject: "A second factor was turned on",
-		Lines:   []string{"Signing in to your account now takes a code from an authenticator app."},
+		Lines:   []string{"Signing in to your account now needs a code from an authenticator app."},
 	},
 	auth.ChangeFactorOff: {
 		Subject: "The second factor was turned off",
-		Lines:   []string{"Signing in to your account now takes the password alone."},
+		Lines:   []string{"Signing in to your account now needs the password only."},
 	},
 	auth.ChangeWrongCodes: {
 		Subject: "Wrong codes for your account",

@@ -195,7 +195,7 @@ func (s *App) SweepPhotos(ctx context.Context, to time.Time) (int, error) {
 	defer s.sweeping.Unlock()
 	n, err := s.Evidence.Sweep(ctx, s.swept, to, s.photoNames)
 	if n > 0 {
-		s.Log.Warn("photos that no case names were removed", "photos", n)
+		s.Log.Warn("removed photos that no return uses", "photos", n)
 	}
 	if err == nil {
 		s.swept = to

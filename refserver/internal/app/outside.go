@@ -100,34 +100,34 @@ func outsideMessage(order orders.Order, o refunds.Outside, l refunds.PaymentLedg
 	switch {
 	case o.Kind == refunds.OutsideDispute && o.State == refunds.OutsideOpen:
 		text = fmt.Sprintf(
-			"The customer's bank disputes %s of order %s (%s). Its refunds are on hold until that is over.",
+			"The customer's bank disputes %s of order %s (%s). Its refunds are on hold until the dispute is over.",
 			amount,
 			order.Number,
 			o.ProviderID,
 		)
 	case o.Kind == refunds.OutsideDispute && o.State == refunds.OutsidePaid:
-		text = fmt.Sprintf("The dispute of order %s was lost (%s). The bank took %s for the customer.",
+		text = fmt.Sprintf("The dispute of order %s was lost (%s). The bank returned %s to the customer.",
 			order.Number, o.ProviderID, money.New(o.Counted, o.Currency))
 	case o.Kind == refunds.OutsideDispute:
-		text = fmt.Sprintf("The dispute of order %s ended as %s (%s). The money is the shop's.",
+		text = fmt.Sprintf("The dispute of order %s ended as %s (%s). The shop keeps the money.",
 			order.Number, strings.ReplaceAll(o.Status, "_", " "), o.ProviderID)
 	case o.State == refunds.OutsideReturned:
 		text = fmt.Sprintf(
-			"The refund of %s of order %s that was made outside of this shop (%s) was not paid, or came back.",
+			"The refund of %s of order %s that was made outside this shop (%s) was not paid, or was reversed.",
 			amount,
 			order.Number,
 			o.ProviderID,
 		)
 	default:
 		text = fmt.Sprintf(
-			"%s of order %s was refunded outside of this shop, such as on the provider's own pages (%s).",
+			"%s of order %s was refunded outside this shop, such as in the provider's dashboard (%s).",
 			amount,
 			order.Number,
 			o.ProviderID,
 		)
 	}
 	if over := l.Overpaid(); over > 0 {
-		return text + fmt.Sprintf(" More went back than was paid: %s too much.", money.New(over, l.Currency))
+		return text + fmt.Sprintf(" %s more was refunded than was paid.", money.New(over, l.Currency))
 	}
 	text += fmt.Sprintf(" %s of the payment can still be refunded.", money.New(l.Available(), l.Currency))
 	if rest := min(l.Rest, l.Available()); rest > 0 {
@@ -187,7 +187,7 @@ func (s *App) disputeTasks(ctx context.Context, d refunds.Outside) error {
 			_, err := s.Returns.OpenTask(ctx, c.ID, provider, returns.Task{
 				Kind: returns.TaskPaymentDisputed,
 				Note: fmt.Sprintf("The customer's bank disputes the payment of order %s (%s). "+
-					"Refunds of it are held back until that is over.", o.Number, d.ProviderID),
+					"Its refunds are on hold until the dispute is over.", o.Number, d.ProviderID),
 			})
 			return err
 		case !held:

@@ -41,7 +41,7 @@ func (s *App) handlePageEvent(ctx context.Context, o orders.Order, e stripegatew
 	wrong := ""
 	switch p := o.Payment; {
 	case p.ID != e.PaymentID:
-		wrong = fmt.Sprintf("it was made for payment %s, and that of the order is %s", e.PaymentID, p.ID)
+		wrong = fmt.Sprintf("it was made for payment %s, and the order's payment is %s", e.PaymentID, p.ID)
 	case p.Page.ProviderID != "" && p.Page.ProviderID != e.Reference:
 		wrong = "the payment page of the order is " + p.Page.ProviderID
 	case p.ProviderID != "" && e.PaymentReference != "" && p.ProviderID != e.PaymentReference:

@@ -21,7 +21,7 @@ var migrations embed.FS
 func setupMigrations() sqlstore.Migrations { return sqlstore.Embedded("shop", migrations) }
 
 // errElsewhere says that another process is at a step.
-var errElsewhere = errors.New("shop: another process is at it")
+var errElsewhere = errors.New("shop: another process is setting it up")
 
 // setupLease is how long a step belongs to the process that began it.
 const setupLease = 10 * time.Second

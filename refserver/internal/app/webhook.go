@@ -73,8 +73,8 @@ func (s *App) Webhooks() (http.Handler, error) {
 	}
 	if s.webhookSecret == "" {
 		log.Warn(
-			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does " +
-				"later is found out by looking",
+			"STRIPE_WEBHOOK_SECRET is not set: webhooks of the payment provider are answered 503, and what it " +
+				"decides later is found by look-ups",
 		)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			answer(w, r, hookOff, http.StatusServiceUnavailable, nil)
@@ -102,19 +102,19 @@ func logWebhook(ctx context.Context, log *slog.Logger, result string, err error)
 	case result == hookOff:
 		log.WarnContext(
 			ctx,
-			"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret "+
+			"a webhook of the payment provider was refused for now: set STRIPE_WEBHOOK_SECRET to the signing secret "+
 				"of this endpoint",
 		)
 	case result == hookRefused:
 		log.WarnContext(
 			ctx,
-			"a message was refused: it does not come from the payment provider, or the secrets differ",
+			"a webhook was refused: it does not come from the payment provider, or the secrets differ",
 			"error",
 			err,
 		)
 	case err != nil:
 		log.ErrorContext(
-			ctx, "a message of the payment provider could not be recorded and has to come again", "error", err,
+			ctx, "a webhook of the payment provider could not be recorded; it will be sent again", "error", err,
 		)
 	}
 }
@@ -207,7 +207,7 @@ func (s *App) handlePaymentEvent(ctx context.Context, o orders.Order, e stripega
 	wrong := ""
 	switch p := o.Payment; {
 	case p.ID != e.PaymentID:
-		wrong = fmt.Sprintf("it was made for payment %s, and that of the order is %s", e.PaymentID, p.ID)
+		wrong = fmt.Sprintf("it was made for payment %s, and the order's payment is %s", e.PaymentID, p.ID)
 	case p.ProviderID != "" && p.ProviderID != e.Reference:
 		wrong = "the payment of the order is " + p.ProviderID
 	case e.Amount != p.Amount || e.Currency != o.Currency:
@@ -278,7 +278,7 @@ func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (st
 			return hookHandled, s.disputeTasks(ctx, o)
 		}
 	}
-	return "", fmt.Errorf("the provider tells of dispute %s and does not list it yet", e.Reference)
+	return "", fmt.Errorf("the provider reports dispute %s and does not list it yet", e.Reference)
 }
 
 // closeTasks closes the open tasks of a kind.

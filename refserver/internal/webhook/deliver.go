@@ -168,7 +168,7 @@ func (s *Service) retry(ctx context.Context, d *deliveryRow, now time.Time, afte
 	if d.Type == TypePing || next.After(d.CreatedAt.Time().Add(GiveUpAfter)) {
 		d.DeadAt = sqldb.At(now)
 		s.cfg.Sent(resultDead)
-		s.cfg.Log.WarnContext(ctx, "a webhook is given up", "endpoint", d.EndpointID, "event_id", d.EventID,
+		s.cfg.Log.WarnContext(ctx, "gave up on a webhook", "endpoint", d.EndpointID, "event_id", d.EventID,
 			"attempts", d.Attempts, "error", d.LastError)
 		return
 	}
