@@ -87,7 +87,7 @@ func (o *openConns) handler(next http.Handler) http.Handler {
 	})
 }
 
-// arrivingBody is a body that tells when it is there.
+// arrivingBody is a body that reports when it has arrived.
 type arrivingBody struct {
 	io.ReadCloser
 

@@ -205,7 +205,7 @@ func limited(next http.Handler) http.Handler {
 	})
 }
 
-// printBanner tells the person at the terminal where the shop is and how to get in.
+// printBanner prints where the shop is and how to sign in.
 func printBanner(p *process, c config.Config, log *slog.Logger) {
 	url := localURL(c)
 	log.Info("serving", "url", url, "environment", c.AppEnv, "pid", os.Getpid())

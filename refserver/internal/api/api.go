@@ -1,7 +1,7 @@
-// Package api is the shop's JSON interface, under /api/. It takes and gives
-// the shapes that other programs rely on: ids of orders, lines, returns and
-// refunds are strings, amounts are numbers with the currency's decimals.
-// Handlers decode and render; package endpoint does the rest.
+// Package api is the shop's JSON interface, under /api/. Other programs rely on its
+// shapes: ids of orders, lines, returns and refunds are strings, amounts are numbers
+// with the currency's decimals. Handlers decode and render; package endpoint does the
+// rest.
 package api
 
 import (

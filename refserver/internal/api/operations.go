@@ -55,8 +55,8 @@ func operationOf(o progress.Operation, now time.Time) (operationJSON, error) {
 	return j, err
 }
 
-// progress tells how far an operation is, to who started it and to admins. A partner shows its
-// key.
+// progress returns the progress of an operation to the user who started it and to admins. A
+// partner shows its key.
 func (a *API) progress(r *http.Request) (int, any, error) {
 	u, signedIn := auth.FromContext(r.Context())
 	owner := u.ID

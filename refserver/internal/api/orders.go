@@ -61,7 +61,7 @@ func (a *API) listOrders(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"orders": out, "total": page.Total}, nil
 }
 
-// orderOf is an order as the contract has it; returnable is by line id.
+// orderOf is an order in the shape of the contract; returnable is by line id.
 func orderOf(o orders.Order, returnable map[string]int) orderJSON {
 	j := orderJSON{
 		ID: o.ID, Number: o.Number, Status: orderStatus(o.Status), Total: amount(o.Total(), o.Currency),

@@ -30,7 +30,7 @@ func (a *API) partnerRoutes() {
 	a.use("POST /api/admin/partners/{id}/keys/{prefix}/revoke", endpoint.ManagePartnerKeys, a.revokePartnerKey)
 }
 
-// open is the door of what judges by itself who asks.
+// open registers a handler that checks the caller itself.
 func (a *API) open(pattern string, h handler) { a.guarded(pattern, a.adapt(h)) }
 
 // partnerOf is the partner whose key the request has. Without a valid one the answer is
@@ -60,7 +60,7 @@ func (a *API) keyed(pattern string, h func(*http.Request, partner.Partner) (int,
 	}))
 }
 
-// ingest takes in a feed. A small one is executed before it is answered.
+// ingest receives a feed. A small one is executed before it is answered.
 func (a *API) ingest(r *http.Request) (int, any, error) {
 	p, err := a.partnerOf(r)
 	if err != nil {

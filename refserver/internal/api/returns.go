@@ -139,8 +139,8 @@ func (a *API) done(r *http.Request, c endpoint.ReturnChange, err error, staff bo
 	return a.outcome(r, http.StatusOK, c, nil, staff)
 }
 
-// outcome is the answer to an action: 200 done, 202 in progress, 409 not done.
-// refund is the refund of the case, if it is at hand.
+// outcome is the answer to an action: 200 done, 202 in progress, 409 not done. refund
+// is the refund of the case, if it was loaded.
 func (a *API) outcome(
 	r *http.Request, status int, c endpoint.ReturnChange, refund *refunds.Intent, staff bool,
 ) (int, any, error) {

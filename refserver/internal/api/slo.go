@@ -37,8 +37,8 @@ type outagesJSON struct {
 	Open     int     `json:"open_processes"`
 }
 
-// slo tells how the promises of checkout are kept, over all processes, and how
-// many orders wait for their charge. ?window=1h looks back on another time.
+// slo reports how the promises of checkout are kept, over all processes, and how many
+// orders wait for their charge. ?window=1h looks back on another time.
 func (a *API) slo(r *http.Request) (int, any, error) {
 	levels, err := a.Endpoints.ServiceLevels(
 		r.Context(), user(r), endpoint.LevelParams{Window: r.URL.Query().Get("window")})

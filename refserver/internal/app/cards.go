@@ -113,8 +113,7 @@ func cardDigits(s string) (string, bool) {
 	return string(digits), 12 <= len(digits) && len(digits) <= 19
 }
 
-// brandOf tells the brand by the first digits, as the card networks publish
-// them.
+// brandOf returns the brand by the first digits, as the card networks publish them.
 func brandOf(digits string) (brand, bool) {
 	first := func(n int) int {
 		v := 0

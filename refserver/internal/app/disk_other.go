@@ -2,5 +2,5 @@
 
 package app
 
-// diskSpace tells nothing here.
+// diskSpace is not known here.
 func diskSpace(string) (free, total uint64, ok bool) { return 0, 0, false }

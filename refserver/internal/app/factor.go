@@ -16,9 +16,9 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 )
 
-// RemoveSecondFactor turns the second factor of an account off in the database
-// that the settings name, and ends all its sessions. The audit has it. It is for
-// who holds the machine: nobody else can do so for the super admin.
+// RemoveSecondFactor turns the second factor of an account off in the database that
+// the settings name, and ends all its sessions. The audit records it. It is for the
+// operator of the machine: nobody else can do it for the super admin.
 func RemoveSecondFactor(ctx context.Context, c config.Config, username string) (_ auth.User, err error) {
 	db, err := openDB(ctx, c)
 	if err != nil {

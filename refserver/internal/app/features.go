@@ -10,8 +10,8 @@ import (
 	"github.com/returnkit/returnkit/throttle/redisthrottle"
 )
 
-// openFeatures reads the switches. PostgreSQL tells of changes on a direct connection, and Redis
-// where there is one.
+// openFeatures reads the switches. PostgreSQL notifies of changes on a direct connection, and
+// Redis where there is one.
 func (s *App) openFeatures(ctx context.Context) (err error) {
 	c := feature.Config{DB: s.DB, Now: s.now, Log: observability.Named(s.Log, "features")}
 	if s.DB.Dialect() == sqlstore.Postgres {

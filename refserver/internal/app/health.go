@@ -180,8 +180,8 @@ func (s *App) checkDisk(context.Context) error {
 // cgroup is where a container's limits are.
 const cgroup = "/sys/fs/cgroup"
 
-// memoryFiles are the files of a control group that tell its limit, its use, and the line of its statistics
-// that tells what the system keeps of files.
+// memoryFiles are the files of a control group with its limit and its use, and the line of its
+// statistics with the system's cache of files.
 type memoryFiles struct{ limit, used, stat, files string }
 
 // Version 2 of control groups, and version 1.

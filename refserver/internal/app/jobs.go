@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// jobs follows the jobs that a service of the domain runs by itself. The zero
-// value is ready.
+// jobs follows the jobs that a domain service runs on its own. The zero value is
+// ready.
 type jobs struct {
 	Log     *slog.Logger
 	Observe func(name string, took time.Duration, err error)

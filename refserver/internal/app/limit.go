@@ -17,8 +17,8 @@ import (
 	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
-// limitBudget is how long a shared limit may take to decide. While Redis is
-// slower than that, or away, each process limits by itself.
+// limitBudget is how long a shared limit may take to decide. While Redis is slower
+// than that, or down, each process limits on its own.
 const limitBudget = 15 * time.Millisecond
 
 // limitedKeys is how many customers and addresses can have a share of the
@@ -61,8 +61,8 @@ type checkoutGuard struct {
 	cookie  string // the name of the session's cookie
 }
 
-// openGuard makes the limit and the queue. A Redis that can't be used is no
-// error: this process then limits by itself, and takes its part of the limit.
+// openGuard makes the limit and the queue. A Redis that can't be used is no error:
+// this process then limits on its own, with its part of the limit.
 func (s *App) openGuard(ctx context.Context) (err error) {
 	g := &s.checkout
 	g.cookie = s.Auth.CookieName()

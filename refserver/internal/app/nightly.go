@@ -28,8 +28,8 @@ func (s *App) openNightly() {
 	}
 }
 
-// reconcile runs the night that is due, if one is, and tells the metrics of
-// the last one, whichever process ran it.
+// reconcile runs the night that is due, if one is, and records in the metrics the last
+// one, whichever process ran it.
 func (s *App) reconcile(ctx context.Context) (bool, error) {
 	run, ran, err := s.Nightly.Due(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 	switch refunds.CodeOf(err) {
 	case "":
 	case refunds.CodeTransition:
-		return nil // settled by somebody meanwhile; the next night sees it
+		return nil // settled by somebody in the meantime; the next night sees it
 	default:
 		// Also what can't be done about this one must not keep the night from
 		// the others.

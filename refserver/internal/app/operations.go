@@ -161,7 +161,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	return all, nil
 }
 
-// measureAll tells the metrics how much waits, in the shop and on its way out.
+// measureAll records in the metrics how much waits, in the shop and on its way out.
 func (s *App) measureAll(ctx context.Context) (more bool, err error) {
 	return false, errors.Join(s.measure(ctx), s.measureOutgoing(ctx))
 }
@@ -204,7 +204,7 @@ func (s *App) SweepPhotos(ctx context.Context, to time.Time) (int, error) {
 }
 
 // checkProvider reports an outage of the payment provider. Orders are queued
-// and refunds wait meanwhile: the shop is degraded, not down.
+// and refunds wait in the meantime: the shop is degraded, not down.
 func (s *App) checkProvider(context.Context) error {
 	if st := s.Breaker.State(); st != resilience.Closed && st != resilience.Disabled {
 		return fmt.Errorf("the payment circuit is %s", st)
@@ -227,7 +227,7 @@ func (s *App) checkEvents(ctx context.Context) error {
 	return nil
 }
 
-// measure tells the metrics how much waits, and for how long.
+// measure records in the metrics how much waits, and for how long.
 func (s *App) measure(ctx context.Context) error {
 	n, oldest, err := s.Events.Pending(ctx)
 	if err != nil {

@@ -53,8 +53,8 @@ func (s *App) forgetMails(ctx context.Context) (int, error) {
 	return s.Mailing.CleanUp(ctx)
 }
 
-// measureOutgoing tells the metrics how many webhooks and mails wait, and how many were given
-// up.
+// measureOutgoing records in the metrics how many webhooks and mails wait, and how many were
+// given up.
 func (s *App) measureOutgoing(ctx context.Context) error {
 	n, oldest, dead, err := s.EventsOut.Pending(ctx)
 	if err != nil {

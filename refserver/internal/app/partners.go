@@ -25,8 +25,8 @@ const (
 	fetchEvery = 5 * time.Second
 )
 
-// openPartners makes what takes in product feeds. Products are saved in the transaction that
-// notes how far a feed is.
+// openPartners makes the service that receives product feeds. Products are saved in the
+// transaction that notes how far a feed is.
 func (s *App) openPartners(store *ordersdb.Store) (err error) {
 	if s.refusedKeys, err = throttle.NewKeyed(refusedKeys, maxKeyAddresses); err != nil {
 		return err

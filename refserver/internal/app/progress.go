@@ -36,8 +36,8 @@ func (s *App) openExports() (err error) {
 	return err
 }
 
-// operationLoops executes operations, each kind by itself: a long one of another kind keeps
-// none from its turn.
+// operationLoops executes operations, each kind on its own: a long one of another kind
+// keeps none from its turn.
 func (s *App) operationLoops(add addLoop) error {
 	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
 	if _, err := add("fetch partners' feeds", fetchEvery, fetch); err != nil {

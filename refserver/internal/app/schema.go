@@ -100,7 +100,7 @@ func recordSchema(ctx context.Context, db *sqlstore.DB) error {
 			return err
 		}
 		if err := row.allows(); err != nil {
-			return err // a newer one migrated meanwhile
+			return err // a newer one migrated in the meantime
 		}
 		row.Number, row.MinBinary = max(row.Number, schemaNumber), max(row.MinBinary, minBinary)
 		_, err = tx.NewUpdate().Model(&row).WherePK().Exec(ctx)

@@ -78,7 +78,7 @@ type App struct {
 	// Partners send product feeds.
 	Partners    *partner.Service
 	refusedKeys *throttle.Keyed // by address
-	// Uploads takes in requests with photos.
+	// Uploads receives requests with photos.
 	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker
 	Events   *outbox.Dispatcher
@@ -104,7 +104,7 @@ type App struct {
 	Audit *audit.Log
 	// Mailing sends mails; nil: there are none, because production has no mail server.
 	Mailing *mailing.Queue
-	// Notices tell people what happens to what is theirs, EventsOut other systems.
+	// Notices notify people of changes to what is theirs, EventsOut other systems.
 	Notices   *notice.Service
 	EventsOut *webhook.Service
 	// Mails are those that a development shop keeps instead of sending them; nil

@@ -239,7 +239,7 @@ func (s *App) lookAgain(ctx context.Context, o orders.Order, e stripegateway.Eve
 	if o.Payment.Work.NeedsReview {
 		_, err = s.Orders.Retry(ctx, o.ID, provider, "the provider says that "+e.Reference+" is "+e.Status)
 		if orders.CodeOf(err) == orders.CodeTransition {
-			err = nil // settled by somebody meanwhile
+			err = nil // settled by somebody in the meantime
 		}
 	} else {
 		_, err = s.Orders.Expedite(ctx, o.ID)
@@ -288,7 +288,7 @@ func (s *App) closeTasks(ctx context.Context, c returns.Return, kind, note strin
 			continue
 		}
 		_, err := s.Returns.CloseTask(ctx, c.ID, provider, returns.Task{ID: task.ID, Note: note})
-		if err != nil && returns.CodeOf(err) != returns.CodeInvalid { // closed by somebody meanwhile
+		if err != nil && returns.CodeOf(err) != returns.CodeInvalid { // closed by somebody in the meantime
 			return err
 		}
 	}

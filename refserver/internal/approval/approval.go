@@ -1,4 +1,5 @@
-// Package approval has refunds above a limit wait until a second person agrees.
+// Package approval makes refunds above a limit wait until a second person approves
+// them.
 //
 // A [Desk] stands between returns and refunds. A refund that staff request passes
 // when its amount is within the limit for one refund and, together with what the

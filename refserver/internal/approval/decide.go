@@ -26,9 +26,8 @@ const cutOff = 2 * time.Minute
 // maxNote is the most characters of a note.
 const maxNote = 2000
 
-// Approve has a refund paid that waits, for the amount that was requested. Who
-// requested it, and who counts as the same person, may not approve it. The refund's state tells how far
-// it is.
+// Approve has a refund paid that waits, for the amount that was requested. Who requested it, and
+// who counts as the same person, may not approve it. The refund's state shows how far it is.
 func (d *Desk) Approve(ctx context.Context, id string, by event.Actor) (refunds.Refund, error) {
 	a, err := d.approve(ctx, id, by)
 	if err != nil {

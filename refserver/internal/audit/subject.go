@@ -11,7 +11,7 @@ func WithSubject(ctx context.Context) (named context.Context, created func() str
 	return context.WithValue(ctx, subjectKey{}, id), func() string { return *id }
 }
 
-// Created tells who records the request of ctx, if anybody does, the id of the
+// Created gives the recorder of the request of ctx, if there is one, the id of the
 // object that it created. A request creates one at most.
 func Created(ctx context.Context, id string) {
 	if to, ok := ctx.Value(subjectKey{}).(*string); ok {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ResetQueue takes in mails with a link to reset a password. Whoever sends one
-// asks ResetLink for the link.
+// ResetQueue accepts mails with a link to reset a password. Whoever sends one asks
+// ResetLink for the link.
 type ResetQueue interface {
 	// QueueReset has the user mailed, once for each request. It is called again for
 	// a request that was cut off.

@@ -96,7 +96,7 @@ func (s *Service) newSessions(c Config) *scs.SessionManager {
 	m := scs.New()
 	m.Lifetime = c.Lifetime
 	// The library's own idle timeout writes on every request, and such a write
-	// can bring back a session that was signed out meanwhile. Ours is a column.
+	// can bring back a session that was signed out in the meantime. Ours is a column.
 	m.IdleTimeout = 0
 	m.Codec = textCodec{}
 	m.Store = &scsStore{store: c.Store, secret: c.Secret, idle: c.Idle, now: s.now, log: s.log}
@@ -277,7 +277,7 @@ func (t *scsStore) FindCtx(ctx context.Context, token string) ([]byte, bool, err
 }
 
 // CommitCtx implements scs.CtxStore. A session that this request found is only
-// updated: if another request signed it out meanwhile, it stays gone.
+// updated: if another request signed it out in the meantime, it stays gone.
 func (t *scsStore) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
 	s := Session{TokenHash: t.hash(token), Data: b, ExpiresAt: expiry, SeenAt: t.now()}
 	if st := stateOf(ctx); st != nil {

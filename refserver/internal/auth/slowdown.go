@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// slowdown makes sign-ins to an account wait when many have failed, wherever
-// they came from. It refuses nobody: an account that could be locked from
-// anywhere could be locked by anybody
+// slowdown makes sign-ins to an account wait when many have failed, wherever they came from. It
+// refuses nobody: an account that could be locked from anywhere could be locked by anybody
 // (https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html#account-lockout).
-// A wait is for good and bad passwords alike, and so tells nothing.
+// Good and bad passwords wait alike, so the wait reveals nothing.
 //
 // Memory is bounded by the speed of hashing: an entry takes a failed sign-in
 // and is dropped a window after the last one.

@@ -54,7 +54,7 @@ type SessionStore interface {
 	// InsertSession adds a session, or replaces the one with its token hash.
 	InsertSession(ctx context.Context, s Session) error
 	// UpdateSession saves the data of a session that is there. One that was
-	// deleted meanwhile stays deleted; that is no error.
+	// deleted in the meantime stays deleted; that is no error.
 	UpdateSession(ctx context.Context, s Session) error
 	// TouchSession records that the session was in use at that instant, if it
 	// is there.
@@ -103,8 +103,8 @@ type AccountStore interface {
 	// AddResetRequest notes that somebody asks for a reset of the password of
 	// the address, unless limit requests for it are less than an hour old.
 	AddResetRequest(ctx context.Context, email string, at time.Time, limit int) error
-	// ClaimResetRequest returns a request that is due and has it come due again
-	// at next; found is false when there is none.
+	// ClaimResetRequest returns a request that is due and makes it due again at next;
+	// found is false when there is none.
 	ClaimResetRequest(ctx context.Context, now, next time.Time) (q ResetRequest, found bool, err error)
 	// FinishResetRequest notes that a request is done with.
 	FinishResetRequest(ctx context.Context, id string, at time.Time) error

@@ -1,10 +1,9 @@
-// Package auth knows who is who: users with their passwords, and the sessions
-// that stand for them.
+// Package auth keeps the users, their passwords and their sessions.
 //
-// A [Service] registers people, signs them in and out, and its Load middleware
-// finds the user of each request with one query. A session is a row: signing
-// out deletes it, so a cookie that was copied before is worth nothing after.
-// The role is read with the session each time, so taking it away acts at once.
+// A [Service] registers people, signs them in and out, and its Load middleware finds
+// the user of each request with one query. A session is a row: signing out deletes it,
+// so a copy of its cookie is useless afterwards. The role is read with the session
+// each time, so a change of it takes effect at once.
 package auth
 
 import (

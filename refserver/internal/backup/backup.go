@@ -1,5 +1,5 @@
-// Package backup copies a running shop into a folder, and makes a shop of such
-// a folder again.
+// Package backup copies a running shop into a folder, and restores a shop from such a
+// folder.
 //
 // The folder holds the database as of one instant (returnkit.db, or
 // returnkit.pgdump in the custom format of pg_dump), then the photos and the
@@ -52,7 +52,7 @@ const (
 )
 
 // Save copies the shop into the folder to, which must be empty or missing. The
-// shop may run meanwhile. For PostgreSQL it calls pg_dump, which must be in
+// shop may run in the meantime. For PostgreSQL it calls pg_dump, which must be in
 // PATH and no older than the server. On error the folder is no backup.
 func Save(ctx context.Context, s Source, to string, now time.Time) (Manifest, error) {
 	if err := emptyFolder(to); err != nil {
@@ -175,7 +175,7 @@ func missing(name string) error {
 }
 
 // copySQLite writes what the database holds at one instant into a new file.
-// Readers and writers of the database go on meanwhile.
+// Readers and writers of the database go on in the meantime.
 func copySQLite(ctx context.Context, file, to string) (err error) {
 	if _, err := os.Stat(file); err != nil {
 		return fmt.Errorf("backup: the database: %w", err)

@@ -38,7 +38,7 @@ func copyTree(ctx context.Context, from, to string) (copied, error) {
 	var sum copied
 	err := filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed meanwhile: a refused request's photo
+			return nil // removed in the meantime: a refused request's photo
 		}
 		if err != nil {
 			return err

@@ -9,12 +9,13 @@ import (
 // stripePages is where Stripe's own payment pages are.
 const stripePages = "https://checkout.stripe.com"
 
-// CardPage reports whether who pays by card does so on the provider's page: with a
-// live key always, because real card numbers must not pass through the shop.
+// CardPage reports whether customers pay by card on the provider's page: with a live
+// key always, because real card numbers must not pass through the shop.
 func (c Config) CardPage() bool { return c.HostedCheckout || c.LiveKey() }
 
-// PageOrigin is where the provider's payment pages are, as an Origin header has it.
-// built is the address of the simulator in this process, empty where there is none.
+// PageOrigin is where the provider's payment pages are, in the form of an Origin
+// header. built is the address of the simulator in this process, empty where there is
+// none.
 func (c Config) PageOrigin(built string) string {
 	for _, address := range []string{string(c.PaymentPageURL), string(c.PaymentProviderURL), built} {
 		if origin := originOf(address); origin != "" {
@@ -24,7 +25,7 @@ func (c Config) PageOrigin(built string) string {
 	return stripePages
 }
 
-// originOf is an address as an Origin header has it, empty for none.
+// originOf is an address in the form of an Origin header, empty for none.
 func originOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || address == "" {

@@ -57,9 +57,9 @@ func (e *Endpoints) Cases(ctx context.Context, list []returns.Return) ([]Case, e
 	return out, nil
 }
 
-// Case completes one case whose refund is at hand; nil for one that has to be
-// read. Of an order whose lines the refund pays for as they were requested, the
-// currency alone is filled in: the refund says all that is shown of it.
+// Case completes one case whose refund was loaded; nil for one that has to be read. Of
+// an order whose lines the refund pays for as they were requested, the currency alone
+// is filled in: the refund says all that is shown of it.
 func (e *Endpoints) Case(ctx context.Context, c returns.Return, refund *refunds.Intent) (Case, error) {
 	if refund == nil {
 		all, err := e.Cases(ctx, []returns.Return{c})

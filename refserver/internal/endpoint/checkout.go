@@ -83,7 +83,7 @@ func (e *Endpoints) askMethod(p CheckoutParams, r *orders.CheckoutRequest) error
 	return err
 }
 
-// methodParams is the payment method by itself, which is checked where it pays.
+// methodParams is the payment method alone, which is checked where it pays.
 type methodParams struct {
 	Method string `json:"payment_method" validate:"word=Cash Card"`
 }

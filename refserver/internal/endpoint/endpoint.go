@@ -70,7 +70,7 @@ type Deps struct {
 	// Card turns what the card form holds into the provider's payment method.
 	// Nil where the form is off, because the provider's key is live.
 	Card func(number, expires, kind string) (token string, err error)
-	// CardPage has who pays by card without a number do so on the provider's page.
+	// CardPage sends customers who pay by card without a number to the provider's page.
 	CardPage bool
 	// RefundUnavailable is called for a refund whose outcome is not known when it
 	// is answered, because the provider gave no usable answer. Nil: nobody is.
@@ -121,9 +121,8 @@ const (
 type Action struct {
 	Name string
 	Who  Who
-	// Once has it executed once per Idempotency-Key and caller. Patient has a
-	// request wait for the one under its key that is in progress; otherwise only
-	// a form waits.
+	// Once: it is executed once per Idempotency-Key and caller. Patient has a request wait
+	// for the one under its key that is in progress; otherwise only a form waits.
 	Once, Patient bool
 }
 

@@ -72,7 +72,7 @@ func sameLines(o orders.Order, want map[int64]int) error {
 }
 
 // fillCart makes a cart hold these quantities of products and nothing else. What stays is not
-// taken out meanwhile: the same order may come twice at once.
+// taken out in the meantime: the same order may come twice at once.
 func (e *Endpoints) fillCart(ctx context.Context, customerID string, want map[int64]int) error {
 	have, err := e.d.Orders.Cart(ctx, customerID)
 	if err != nil {

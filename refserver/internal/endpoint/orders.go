@@ -37,7 +37,7 @@ type OrderPage struct {
 	Orders     []orders.Order
 	Total      int
 	Page, Size int
-	Status     string // as the filter has it; empty for all
+	Status     string // of the filter; empty for all
 }
 
 // OrderHistory returns the orders of who asks.

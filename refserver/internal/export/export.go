@@ -1,6 +1,6 @@
 // Package export writes orders, returns and the audit into CSV files. An export is an operation
-// of package progress: it is written page by page, each with the position after it, so that one
-// that is cut off is continued, and its file is there for a day.
+// of package progress: it is written page by page, each with the position after it, so that an
+// interrupted one continues from there. Its file is kept for a day.
 package export
 
 import (

@@ -1,8 +1,8 @@
 // Package feature switches parts of the shop off and on while it runs.
 //
 // Switches are in the database, each change with who made it and when. Every process reads
-// them twice a second, which is what is promised; a signal of PostgreSQL or Redis, where there
-// is one, makes it sooner. A process that cannot read them continues with what it knows.
+// them twice a second, which is what is promised; a notification by PostgreSQL or Redis, where
+// there is one, makes it sooner. A process that cannot read them continues with what it knows.
 package feature
 
 import (
@@ -32,7 +32,7 @@ func Migrations() sqlstore.Migrations { return sqlstore.Embedded("feature", migr
 // ErrUnknown is returned for the name of no switch.
 var ErrUnknown = errors.New("feature: there is no such switch")
 
-// ErrChanged is returned for a change of a switch that somebody else has changed meanwhile.
+// ErrChanged is returned for a change of a switch that somebody else has changed in the meantime.
 var ErrChanged = errors.New("feature: the switch was changed by somebody else meanwhile")
 
 // Invalid is an error in what was asked for.
@@ -44,9 +44,9 @@ func (e *Invalid) Error() string { return e.Message }
 // poll is how often the switches are read.
 const poll = 500 * time.Millisecond
 
-// Signal tells other processes that a switch was changed.
+// Signal notifies other processes of a changed switch.
 type Signal interface {
-	// Publish tells them. It is called after the change is committed.
+	// Publish notifies them. It is called after the change is committed.
 	Publish(ctx context.Context) error
 	// Listen calls changed for each change of others, until ctx is done or it cannot
 	// listen any more.

@@ -14,7 +14,7 @@ const redisPatience = 500 * time.Millisecond
 // Redis is the signal by PUBLISH, where processes share a Redis.
 type Redis struct{ Client rueidis.Client }
 
-// Publish tells the others.
+// Publish notifies the other processes.
 func (r Redis) Publish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, redisPatience)
 	defer cancel()

@@ -1,13 +1,12 @@
-// Package idempotency lets a caller send a request that moves money again
-// without fear: under the same Idempotency-Key it is executed once, and the
-// first answer is given again.
+// Package idempotency makes it safe to repeat a request that moves money: under the
+// same Idempotency-Key it is executed once, and later ones get the first answer.
 //
-// The key belongs to its caller and to what was sent with it. The same key
-// with another request is refused, and so is a request whose first try is
-// still under way. A refusal (400 or more) is not kept: the next try
-// under the key is judged anew. An answer of 500 or more, or none, says nothing
-// of the outcome: the next try is executed again, and what it does must
-// itself happen once, as a refund and an order do.
+// The key belongs to its caller and to what was sent with it. The same key with
+// another request is refused, and so is a request whose first one is still running. A
+// refusal (400 or more) is not stored: the next request under the key is checked
+// again. An answer of 500 or more, or none, says nothing about the outcome: the next
+// request is executed again, so what it does must itself happen once, as a refund and
+// an order do.
 package idempotency
 
 import (
@@ -36,7 +35,7 @@ import (
 )
 
 // Header is where a caller puts the key, and the name of the field of a form;
-// ReplayedHeader tells an answer that was given before.
+// ReplayedHeader marks an answer that was given before.
 const (
 	Header         = "Idempotency-Key"
 	ReplayedHeader = "Idempotent-Replayed"

@@ -13,8 +13,8 @@
 //
 // The words are named in the message where texts.go has nothing else.
 //
-// What the domain packages judge themselves, such as whether a reason is one
-// that the policy takes, is not repeated here.
+// What the domain packages judge themselves, such as whether the policy allows a
+// reason, is not repeated here.
 package input
 
 import (

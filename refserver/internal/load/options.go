@@ -1,5 +1,5 @@
 // Package load drives a running shop the way a flash sale does: an open loop of
-// checkouts at a fixed rate, whatever the answers take, from customers who are
+// checkouts at a fixed rate, however long the answers take, from customers who are
 // signed in and whose carts are filled before the clock starts. A closed loop
 // (Options.Closed) shows how fast a number of sessions can go instead.
 package load

@@ -1,7 +1,7 @@
 // Package mailing sends the shop's mails: notices to customers, and what concerns the security
-// of an account. A mail is a row, made in the transaction of what it tells of, and is sent by
-// whichever process comes first. While the mail server is away it is retried for two days; then
-// it is a dead letter, which staff see and may send again.
+// of an account. A mail is a row, written in the transaction of the change it reports, and sent
+// by whichever process claims it first. While the mail server is down it is retried for two
+// days; then it is a dead letter, which staff see and can send again.
 package mailing
 
 import (

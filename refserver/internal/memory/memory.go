@@ -1,5 +1,5 @@
-// Package memory finds out how much memory the process may use, and has the
-// runtime keep within it.
+// Package memory finds out how much memory the process may use, and limits the runtime
+// to that.
 package memory
 
 import (

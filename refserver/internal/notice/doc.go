@@ -1,5 +1,5 @@
-// Package notice notifies people of what happens to what is theirs: customers of their returns,
-// refunds and orders, staff of what waits for them.
+// Package notice notifies customers of changes to their returns, refunds and orders, and staff
+// of work that waits for them.
 //
 // Notices are made of the shop's events. [Service.Note] keeps the few that matter in the
 // transaction that fans them out, and [Service.Work] makes notices of them, once for each

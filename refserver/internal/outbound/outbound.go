@@ -1,5 +1,5 @@
 // Package outbound calls addresses that people enter: of partners' feeds, of webhooks. Such an
-// address must not lead into the network that the shop stands in.
+// address must not lead into the shop's own network.
 package outbound
 
 import (

@@ -20,7 +20,7 @@ type ExternalOrder struct {
 
 // ExternalLine is a line of an order of a reseller.
 type ExternalLine struct {
-	ProductID string // the partner's id of the product, as its feed has it
+	ProductID string // the partner's id of the product, as in its feed
 	Quantity  int
 }
 

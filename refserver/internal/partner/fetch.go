@@ -195,7 +195,7 @@ func (s *Service) fetched(ctx context.Context, was partnerRow, words string) err
 		}
 		row.Release()
 		row.LastError = words
-		if row.NextAt == was.NextAt { // else somebody asked for another fetch meanwhile
+		if row.NextAt == was.NextAt { // else somebody asked for another fetch in the meantime
 			row.NextAt = sqldb.At(Schedule(row.Schedule).next(s.cfg.Now(), s.cfg.Zone))
 		}
 		_, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx)

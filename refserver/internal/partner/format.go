@@ -18,7 +18,7 @@ const (
 	maxContent = 10_000   // bytes of a field
 )
 
-// Record is a product as the feed has it.
+// Record is a product of the feed.
 type Record struct {
 	Row    int               // 1 is the first product
 	Fields map[string]string // by name in lower case; what is absent or empty is not there

@@ -65,7 +65,7 @@ func prefixOf(text string) (prefix string, ok bool) {
 	return rest[:prefixLen], true
 }
 
-// same compares hashes in a time that does not tell where they differ.
+// same compares hashes in constant time.
 func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 // NewKey makes a key for a partner. Its text is returned once and stored nowhere. Keys that

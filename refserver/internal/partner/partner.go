@@ -62,7 +62,7 @@ type Config struct {
 	// partner; nil: nothing is noted.
 	Saved      func(ctx context.Context, tx bun.IDB, p Partner, changes []Change) error
 	Secret     []byte           // the shop's: seals the tokens of partners' addresses
-	Currencies []money.Currency // that products are sold in, the first is that of new partners
+	Currencies []money.Currency // that products are sold in; new partners get the first
 	// PrivateAddresses has feeds fetched from loopback and private addresses too, for development.
 	PrivateAddresses bool
 	Formats          []Format         // nil: Formats
@@ -127,7 +127,7 @@ type Partner struct {
 	Currency  money.Currency // of prices that name none
 	FeedURL   string         // empty: the partner sends its feed
 	HasToken  bool           // a token is sent to FeedURL
-	Schedule  Schedule       // of fetches; empty: not by itself
+	Schedule  Schedule       // of fetches; empty: only on request
 	NextAt    time.Time      // of the next fetch; zero: none
 	LastError string         // of the last fetch, in words; empty after a good one
 	CreatedAt time.Time
@@ -140,7 +140,7 @@ type Params struct {
 	Currency money.Currency // empty: the first of Config.Currencies
 	FeedURL  string
 	Token    string   // sent to FeedURL as Bearer; empty keeps the one that is there
-	Schedule Schedule // empty: not by itself
+	Schedule Schedule // empty: only on request
 }
 
 type partnerRow struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule says when a feed is fetched by itself: every so many minutes ("60"), or at the times of
-// a cron expression ("30 6 * * 1-5", "@daily") in the shop's time zone. Empty is never.
+// Schedule says when a feed is fetched: every so many minutes ("60"), or at the times of a cron
+// expression ("30 6 * * 1-5", "@daily") in the shop's time zone. Empty is never.
 type Schedule string
 
 const (

@@ -15,7 +15,7 @@ import (
 //
 //	<products><product><name>Lamp</name>...</product></products>
 //
-// A document type or an entity of one's own is refused.
+// A document type and custom entities are refused.
 type XML struct{}
 
 // Name returns the name of the format.

@@ -1,8 +1,7 @@
-// Package paysim is a payment provider that runs on one's own machine: the
-// subset of Stripe's API that a shop needs to charge and to refund, with a
-// ledger of what truly happened to money whatever the callers were answered,
-// and a plan of faults that makes it fail, stall and vanish the way a real
-// provider does.
+// Package paysim is a payment provider that runs on your own machine: the subset of
+// Stripe's API that a shop needs to charge and to refund, with a ledger of what truly
+// happened to money whatever the callers were answered, and a plan of faults that
+// makes it fail, stall and vanish the way a real provider does.
 //
 // # API
 //
@@ -29,9 +28,9 @@
 // Stripe documents (https://docs.stripe.com/testing), pm_card_visa and its
 // relatives.
 //
-// Any secret key is taken. As at Stripe, what a live key makes is seen by live
-// keys alone, has livemode true, and cannot be paid by a test payment method
-// over the API. No money moves in either mode.
+// Any secret key is accepted. As at Stripe, what a live key creates is visible to live
+// keys alone, has livemode true, and cannot be paid by a test payment method over the
+// API. No money moves in either mode.
 //
 // # Amounts
 //

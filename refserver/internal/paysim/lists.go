@@ -93,8 +93,8 @@ func viewList[T any](c *call, found []T, more bool, view func(T) any) listView {
 	return listView{Object: "list", Data: views, HasMore: more, URL: c.path}
 }
 
-// list picks a page out of all, which is ordered oldest first, for an answer
-// that is newest first. place tells where in all an id stands.
+// list picks a page out of all, which is ordered oldest first, for an answer that is
+// newest first. place returns the position of an id among all.
 func list[T any](
 	all []T, pg page, kind string, place func(id string) (int, bool), match func(T) bool,
 ) (found []T, more bool, err *apiError) {

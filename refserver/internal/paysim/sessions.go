@@ -215,7 +215,7 @@ func (s *Simulator) scheduleSession(c *session) {
 			c := t.sessionByID[id]
 			switch {
 			case c == nil || c.Status != sessionOpen:
-			case c.status(t.now) == sessionOpen: // the clock was set back meanwhile
+			case c.status(t.now) == sessionOpen: // the clock was set back in the meantime
 				s.scheduleSession(c)
 			default:
 				t.expire(c)

@@ -50,7 +50,7 @@ type Problem struct {
 	// Verdict is the verdict on a refused return request, nil for all else.
 	Verdict *returns.Verdict
 	// Mistakes are all that is wrong with what was sent, each at its field; Field is
-	// the first one's, Message tells all. Empty for all else.
+	// the first one's, Message names them all. Empty for all else.
 	Mistakes []Mistake
 	// Internal says that the cause is ours and has to be logged as an error.
 	Internal bool
@@ -174,8 +174,7 @@ func Caused(e *Error, cause error) *Error {
 // busyFor is when to come back to a shop that is busy.
 const busyFor = 5 * time.Second
 
-// SetRetryAfter tells the client when to come back, in whole seconds, where p
-// says so.
+// SetRetryAfter sets when the client may try again, in whole seconds, where p says so.
 func (p Problem) SetRetryAfter(h http.Header) {
 	if p.RetryAfter > 0 {
 		seconds := int64((p.RetryAfter + time.Second - 1) / time.Second)

@@ -2,10 +2,10 @@
 // quality scenarios and load runs. How far each is stands in the database, so that a reload, a
 // restart and another process show the same.
 //
-// A [Service] starts, reads and cancels operations, and [Service.WorkDue] has one of a [Kind]
-// executed. The process that executes one holds it by a lease. When that process dies, an
+// A [Service] starts, reads and cancels operations, and [Service.WorkDue] executes one of
+// a [Kind]. The process that executes one holds it by a lease. When that process dies, an
 // operation of a kind that resumes is continued from where it was, and any other one ends as
-// interrupted: none is running for ever. What is reported of an operation never goes back.
+// interrupted: none runs forever. What is reported of an operation never goes back.
 package progress
 
 import (

@@ -20,7 +20,7 @@ func (s *Service) Work(ctx context.Context, k Kind, id string) (Operation, error
 }
 
 // work is Work; with later, an operation that fails keeps its lease, so that it is tried again
-// when that ends and others have their turn meanwhile.
+// when that ends and others have their turn in the meantime.
 func (s *Service) work(ctx context.Context, k Kind, id string, later bool) (Operation, error) {
 	t, now, err := s.claim(ctx, k, id)
 	if err != nil || t == nil {

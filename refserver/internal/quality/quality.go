@@ -1,5 +1,5 @@
-// Package quality is what the quality scenarios report: what is measured against which target,
-// with which result. It also lets the desk run them: see Service.
+// Package quality holds the reports of the quality scenarios: what was measured against which
+// target, with which result. It also lets staff run them: see Service.
 package quality
 
 import (

@@ -1,9 +1,9 @@
-// Package reconcile compares, every night and in one process only, what the
-// shop paid back with the provider's own list, and keeps the reports.
+// Package reconcile compares, every night and in one process only, the shop's refunds
+// with the provider's own list, and keeps the reports.
 //
-// A night covers several days up to its midnight, so that what the provider
-// changes days later is seen although its message was lost: each day is
-// compared as often as there are days in a night.
+// A night covers several days up to its midnight, so that what the provider changes
+// days later is found even if its webhook was lost: each day is compared as many times
+// as a night covers days.
 package reconcile
 
 import (

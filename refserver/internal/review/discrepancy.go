@@ -26,10 +26,9 @@ func Migrations() sqlstore.Migrations { return sqlstore.Embedded("review", migra
 // MaxNote is the limit of a note, in characters.
 const MaxNote = 2000
 
-// Discrepancy is one thing that the shop and its payment provider say
-// differently. It changes nothing by itself: it stays in the review queue until
-// staff close it, and in the records after. RefundID, OrderID and ProviderID are
-// empty where they are not known.
+// Discrepancy is one thing that the shop and its payment provider say differently. It
+// changes nothing: it stays in the review queue until staff close it, and in the
+// records after. RefundID, OrderID and ProviderID are empty where they are not known.
 type Discrepancy struct {
 	ID         string // of its cause, such as a webhook event
 	Kind       string // a word for metrics: refund or payment

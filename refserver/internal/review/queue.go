@@ -33,7 +33,7 @@ const (
 	callsShown = 12
 )
 
-// ordersStream is that of the events of orders.
+// ordersStream is the stream of the events of orders.
 const ordersStream = "orders"
 
 // Queue reads what needs review, and resolves it. All fields are required.
@@ -71,7 +71,7 @@ type Refund struct {
 	refunds.Refund
 	Why   string         // it needs review, in our words
 	Calls []refunds.Call // the last ones, oldest first, in the provider's words
-	// NoCredit has it not paid as store credit: that is off for its customer.
+	// NoCredit: it can't be paid as store credit, which is off for its customer.
 	NoCredit bool
 }
 

@@ -175,7 +175,7 @@ func (s *shop) feedWith(keys []string) (refused, wordings int, err error) {
 }
 
 // medians is how long each of two keys takes to be refused. They take turns, so that what else the
-// machine does meanwhile falls to both.
+// machine does in the meantime falls to both.
 func (s *shop) medians(a, b string) (first, second time.Duration, err error) {
 	var took [2][]time.Duration
 	for range 200 {

@@ -1,5 +1,5 @@
-// Package seal encrypts what is kept in the database and must not be read in a copy of it,
-// by AES-GCM under a key that is derived from the shop's SECRET_KEY.
+// Package seal encrypts what the database keeps and a copy of it must not reveal, by
+// AES-GCM under a key that is derived from the shop's SECRET_KEY.
 package seal
 
 import (

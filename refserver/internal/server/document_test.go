@@ -59,8 +59,8 @@ func TestTheRoutesAndTheDocumentAgree(t *testing.T) {
 	}
 }
 
-// agree checks that the document says of an operation who may call it, as the table of
-// permissions has it.
+// agree checks that the document says of an operation who may call it, by the table of
+// permissions.
 func agree(t *testing.T, row access.Route, op contract.Operation) {
 	t.Helper()
 	if inherits := op.Security == nil; inherits == (row.Needs == access.Open) {

@@ -52,7 +52,7 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 		named, created := audit.WithSubject(ctx)
 		answer := &answered{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(answer, r.WithContext(named))
-		// Also when the caller has gone away meanwhile.
+		// Also when the caller has gone away in the meantime.
 		ctx = context.WithoutCancel(ctx)
 		if err := c.changes(ctx, row, r, created(), answer.status, before); err != nil {
 			c.shop.Log.ErrorContext(ctx, "a change is in the audit as requested only",
@@ -255,7 +255,7 @@ func (c recorder) partner(ctx context.Context, id, kind, prefix string) (string,
 	return p.Name, nil, nil
 }
 
-// mail is a mail without its text, and without what its sender changes meanwhile.
+// mail is a mail without its text, and without what its sender changes in the meantime.
 func (c recorder) mail(ctx context.Context, id string) (string, any, error) {
 	if c.shop.Mailing == nil {
 		return "", nil, nil

@@ -6,8 +6,8 @@
 // the same people with passwords of the player's own.
 //
 // Played back, a request is sent at its time, but not before what it follows from has been
-// answered: the request of the same session that came before it, and those whose answers told
-// the ids and keys that it repeats. Ids that the other shop gave otherwise are
+// answered: the request of the same session that came before it, and those whose answers
+// returned the ids and keys that it repeats. Ids that differ in the other shop are
 // translated, by their place in the answers.
 package tape
 

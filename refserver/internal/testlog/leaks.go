@@ -114,7 +114,7 @@ func leak(line string, secrets map[string]bool) string {
 // separators stand between the digits of a card as people write them.
 var separators = strings.NewReplacer(" ", "", "-", "")
 
-// part tells whether a letter or digit is at i.
+// part reports whether a letter or digit is at i.
 func part(s string, i int) bool {
 	if i < 0 || i >= len(s) {
 		return false

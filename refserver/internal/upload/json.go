@@ -96,7 +96,7 @@ func (s *scanner) write(b byte) error {
 	return nil
 }
 
-// text copies a string whose opening quote was read, or takes in a photo.
+// text copies a string whose opening quote was read, or receives a photo.
 func (s *scanner) text() error {
 	if s.photos && s.depth == 2 {
 		return s.photo()

@@ -60,7 +60,7 @@ func newRoom(bytes int64) (*room, error) {
 }
 
 // enter waits until there is room for a body, and returns how to leave. The error is errAccount,
-// budget.ErrBusy for an address that has too many waiting, or that of ctx.
+// budget.ErrBusy for an address that has too many waiting, or the error of ctx.
 func (r *room) enter(ctx context.Context, account, address string, body *paced, size int64) (func(), error) {
 	one, err := r.accounts.Acquire(ctx, account, 1)
 	if errors.Is(err, budget.ErrBusy) {

@@ -1,15 +1,14 @@
-// Package upload takes in requests with photos: forms of many parts, and JSON
-// with photos in base64.
+// Package upload receives requests with photos: forms of many parts, and JSON with
+// photos in base64.
 //
-// A body is never whole in memory. What is small (fields, the JSON around the
-// photos) is kept, photos go to one file a request, which nobody else can open
-// and which is gone when the request ends. Large bodies share a budget of
-// bytes in flight, one at a time an account and half of it an address; who does
-// not fit waits before the first byte is read, and while somebody waits the body
-// that would take longest is cut off. A caller judges a request as soon as the first photo
-// begins, when the rest of it is usually known, and what it refuses is read to
-// its end but kept nowhere: a browser that is cut off while it sends shows its
-// own error and not our words.
+// A body is never whole in memory. What is small (fields, the JSON around the photos) is
+// kept, photos go to one file a request, which nobody else can open and which is gone when
+// the request ends. Large bodies share a budget of bytes in flight, one at a time an
+// account and half of it an address; a body that does not fit waits before its first byte
+// is read, and while one waits the body that would take longest is cut off. A caller
+// judges a request as soon as the first photo begins, when the rest of it is usually
+// known, and what it refuses is read to its end but kept nowhere: a browser that is cut
+// off while it sends shows its own error and not our words.
 package upload
 
 import (
@@ -62,7 +61,7 @@ type Config struct {
 	Address throttlehttp.KeyFunc
 }
 
-// Receiver takes in bodies. Make one with New; it is safe for concurrent use.
+// Receiver receives bodies. Make one with New; it is safe for concurrent use.
 type Receiver struct {
 	cfg  Config
 	room *room
@@ -254,7 +253,7 @@ func inBrackets(name string) string {
 	return fmt.Sprintf(" (%.100s)", name)
 }
 
-// written appends to the file of a request and tells the two kinds of failure
+// written appends to the file of a request and distinguishes the two kinds of failure
 // apart: what the client does, and what the disk does.
 type written struct{ in *Intake }
 

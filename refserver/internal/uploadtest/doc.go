@@ -1,7 +1,7 @@
-// Package uploadtest attacks the shop's uploads from outside and looks at the
-// memory of its process: the binary runs in a process of its own, with the
-// limit that a container of 512 MB gives it, and the kernel tells the most it
-// ever held. Honest customers send photos beside every attack.
+// Package uploadtest attacks the shop's uploads from outside and looks at the memory
+// of its process: the binary runs in a process of its own, with the limit that a
+// container of 512 MB gives it, and the kernel reports its peak. Honest customers send
+// photos beside every attack.
 //
 // A short form of each attack runs with the package's tests; all of it, with
 // what it measures:

@@ -59,7 +59,7 @@ func (s *server) loginCode(w http.ResponseWriter, r *http.Request) error {
 	return s.pageStatus(w, r, p.Status, "account_code", codeTitle, codeBody{Problem: p.Message + "."})
 }
 
-// factorBody is the second factor of one's own account.
+// factorBody is the second factor of the user's account.
 type factorBody struct {
 	On       bool
 	Required bool         // staff may not be without

@@ -29,7 +29,7 @@ func (s *server) accountPageRoutes() {
 	s.staff("GET /dev/mail", s.keptMails)
 }
 
-// accountBody is one's own account.
+// accountBody is the user's account.
 type accountBody struct {
 	User     auth.User
 	Sessions []auth.SessionInfo
@@ -54,8 +54,8 @@ func (s *server) showAccount(w http.ResponseWriter, r *http.Request, status int,
 	return s.pageStatus(w, r, status, "account", "Your account", body, notes...)
 }
 
-// accountDone answers an action on one's own account: a refusal shows the page
-// again, with what was wrong.
+// accountDone answers an action on the user's account: a refusal shows the page again,
+// with what was wrong.
 func (s *server) accountDone(w http.ResponseWriter, r *http.Request, err error, to, message string) error {
 	if err == nil {
 		return s.redirect(w, r, to, message)

@@ -39,7 +39,7 @@ type workBody struct {
 	Total  int
 	Pages  pager
 	Tabs   []tab
-	Status string // as the filter has it, empty for all
+	Status string // of the filter, empty for all
 	Q      string
 	Tasks  bool   // only cases with an open task
 	Export string // address that exports all that match

@@ -55,7 +55,7 @@ func (s *server) chain() (http.Handler, error) {
 	return observability.RequestID(s.origin(h)), nil
 }
 
-// origin tells the domain packages where the request comes from.
+// origin gives the domain packages the source of the request.
 func (s *server) origin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, _ := observability.RequestFrom(r.Context())
@@ -66,8 +66,8 @@ func (s *server) origin(next http.Handler) http.Handler {
 
 func (s *server) session(next http.Handler) http.Handler { return s.Auth.Load(next) }
 
-// Routed is a handler that can tell the pattern a request matches, so that
-// metrics count routes and never paths.
+// Routed is a handler that knows the pattern a request matches, so that metrics count
+// routes and never paths.
 type Routed interface{ Route(*http.Request) string }
 
 func (s *server) routeOf(inner *http.ServeMux) func(*http.Request) string {
@@ -120,8 +120,8 @@ func (s *server) static() http.Handler {
 	})
 }
 
-// headers tell the browser what it need not allow. Pages hold no scripts but
-// our own file, and no inline styles.
+// headers restrict what the browser allows. Pages hold no scripts but our own file,
+// and no inline styles.
 func (s *server) headers(next http.Handler) http.Handler {
 	policy := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; " +
 		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

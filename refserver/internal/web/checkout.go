@@ -66,8 +66,8 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), notesOf(p)...)
 }
 
-// wantsJSON tells a program that reads JSON: it asks for it by name, and not for
-// a page.
+// wantsJSON reports whether a program asks that reads JSON: it names it, and not for a
+// page.
 func wantsJSON(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "application/json") && !wantsPage(r)
 }

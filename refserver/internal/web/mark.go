@@ -226,8 +226,8 @@ func ownWords(form, c *html.Node, message string) *html.Node {
 	return nil
 }
 
-// dropNotes takes away what a page says itself of the refusal, and what refers to it. A note that has
-// data-stays tells of something else.
+// dropNotes removes what a page says itself about the refusal, and what refers to it. A note that
+// has data-stays is about something else.
 func dropNotes(main *html.Node) {
 	refuses := func(n *html.Node) bool {
 		words := strings.Fields(attr(n, "class"))

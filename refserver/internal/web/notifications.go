@@ -26,7 +26,7 @@ func (s *server) notificationRoutes() {
 	s.use("POST /admin/mail/{id}/resend", endpoint.ResendMail, s.resendMail)
 }
 
-// notificationsBody is a page of one's notices.
+// notificationsBody is a page of the user's notices.
 type notificationsBody struct {
 	Notices []notice.Message
 	Unread  int

@@ -16,7 +16,7 @@ type payView struct {
 	Check   string // where the payment is looked up
 	Unclear bool   // whether it is paid could not be read
 	Opening bool   // the page is not open yet
-	Refresh bool   // the page asks again by itself
+	Refresh bool   // the page reloads itself
 }
 
 // payOf is how an order that waits to be paid on the provider's page is paid; nil

@@ -69,8 +69,8 @@ func (s *server) answerProblem(w http.ResponseWriter, r *http.Request, p problem
 	}
 }
 
-// wantsPage tells a browser's form from a program: a browser asks for HTML by
-// name.
+// wantsPage reports whether a browser's form asks, and not a program: a browser asks
+// for HTML by name.
 func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
 // storefrontBody is what is for sale, and the cart with the form to buy it.
@@ -212,8 +212,8 @@ func (s *server) cancelSale(w http.ResponseWriter, r *http.Request) error {
 	return s.redirect(w, r, "/", "The cart is empty")
 }
 
-// cartJSON is the cart as the contract has it; amounts are JSON numbers with
-// the currency's decimals.
+// cartJSON is the cart in the shape of the contract; amounts are JSON numbers with the
+// currency's decimals.
 func cartJSON(cart orders.CartView) map[string]any {
 	amount := func(minor int64) json.Number {
 		return json.Number(money.New(minor, cart.Currency).Decimal())

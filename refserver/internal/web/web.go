@@ -62,7 +62,7 @@ type Deps struct {
 	Keys idempotency.Keys
 	// NeedsReview counts what is in the review queue.
 	NeedsReview func(context.Context) (int, error)
-	// Uploads takes in forms with photos.
+	// Uploads receives forms with photos.
 	Uploads *upload.Receiver
 	// Shelf keeps the photos of a form that has to be corrected.
 	Shelf *evidence.Shelf

@@ -12,5 +12,5 @@
 // read up to a limit, redirects are not followed, and private addresses are called only where
 // the settings say so.
 //
-// What was before an endpoint existed, or was lost by its receiver, comes by [Service.Replay].
+// [Service.Replay] sends what happened before an endpoint existed, or what its receiver lost.
 package webhook

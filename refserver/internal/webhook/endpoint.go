@@ -25,7 +25,7 @@ type Endpoint struct {
 	CreatedAt   time.Time
 	OldUntil    time.Time // until when the secret before signs too; zero: there is none
 	DisabledAt  time.Time // zero: events are sent
-	DisabledWhy string    // where the shop did it by itself
+	DisabledWhy string    // where the shop disabled it
 	Replaying   time.Time // since when events are being sent again; zero: they are not
 }
 
@@ -249,7 +249,7 @@ func (s *Service) Change(ctx context.Context, id string, p Params) (Endpoint, er
 }
 
 // Disable has nothing sent to an endpoint. What waits for it stays; events that happen
-// meanwhile are not kept for it, and Replay brings them.
+// in the meantime are not kept for it, and Replay brings them.
 func (s *Service) Disable(ctx context.Context, id string) (Endpoint, error) {
 	return s.disable(ctx, id, "")
 }

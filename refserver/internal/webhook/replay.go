@@ -104,7 +104,7 @@ func (s *Service) repeat(
 		row := endpointRow{ID: was.ID}
 		err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil // deleted meanwhile
+			return nil // deleted in the meantime
 		}
 		if err != nil {
 			return err

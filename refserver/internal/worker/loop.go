@@ -1,5 +1,5 @@
-// Package worker runs the work that nobody waits for: loops that look for
-// something due, do it, and look again later or when they are woken.
+// Package worker runs background work: loops that look for something due, do it, and
+// look again later or when they are woken.
 package worker
 
 import (

@@ -1,8 +1,8 @@
-// Package access is the table of permissions: which route needs which
-// permission, and which roles have it. A [Gate] enforces the table at the
-// muxes: a route is registered with what Guard returns, and nothing else
-// decides who may pass. A route that the table does not name lets nobody pass,
-// and Check reports it, so that the shop does not start.
+// Package access is the table of permissions: which route needs which permission, and
+// which roles have it. A [Gate] enforces the table at the muxes: a route is registered
+// with what Guard returns, and nothing else decides who may pass. A route that the
+// table does not name is closed, and Check reports it, so that the shop does not
+// start.
 package access
 
 import (

@@ -22,7 +22,7 @@ type audit struct {
 // naming its invariant; none is the good answer. Of I9 it sees the half that
 // leaves traces: a manual refund, or a sale in cash, that the provider knows
 // of. The ledger must be the one of this database alone, and nothing may move
-// in either meanwhile: call it when the shop is quiet.
+// in either in the meantime: call it when the shop is quiet.
 func Check(ctx context.Context, db *sqlstore.DB, ledger client.Ledger) ([]string, error) {
 	a := &audit{db: db, ledger: ledger}
 	for _, step := range []func(context.Context) error{

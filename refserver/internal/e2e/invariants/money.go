@@ -206,7 +206,7 @@ func (a *audit) amounts(ctx context.Context) error {
 	return nil
 }
 
-// sums checks I3 of each refund by itself.
+// sums checks I3 of each refund alone.
 func (a *audit) sums(ctx context.Context) error {
 	var rows []struct {
 		ID                 string

@@ -52,7 +52,7 @@ func (a *audit) trails(ctx context.Context) error {
 	if err := walk(ctx, a, "orders", orderSteps, orderStore.Events, orders.Fold, orderStore.Order, func(
 		o orders.Order,
 	) (string, orders.Order) {
-		// When to try next and who is at it are no facts of the order.
+		// The next try and the lease are not facts of the order.
 		o.Payment.Work = payment.Work{}
 		return string(o.Status), o
 	}); err != nil {

@@ -173,7 +173,7 @@ func bodyOf(media string, content *openapi3.MediaType) (apidocs.Body, error) {
 	return body, nil
 }
 
-// callers names who may call an operation, as the table of permissions has it.
+// callers names who may call an operation, by the table of permissions.
 func callers(method, path string) string {
 	if path == "/" {
 		path = "/{$}"
