@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -99,10 +100,8 @@ func (s *App) ensureDemo(ctx context.Context) error {
 		if !errors.Is(err, errElsewhere) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if resilience.Sleep(ctx, 50*time.Millisecond) != nil {
 			return err
-		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }

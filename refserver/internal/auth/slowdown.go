@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // slowdown makes sign-ins to an account wait when many have failed, wherever they came from. It
@@ -57,18 +59,10 @@ func (s *slowdown) delay(name string) time.Duration {
 
 // wait waits for as long as the account's failures ask for.
 func (s *slowdown) wait(ctx context.Context, name string) error {
-	d := s.delay(name)
-	if d == 0 {
-		return nil
+	if d := s.delay(name); d > 0 {
+		return resilience.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
 // failed counts a failure.

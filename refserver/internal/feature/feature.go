@@ -21,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/defaults"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 //go:embed migrations
@@ -272,7 +273,7 @@ func (s *Service) Run(ctx context.Context) {
 		if (err != nil) != failed { // a line when it begins and when it ends
 			failed = err != nil
 			if failed {
-				s.cfg.Log.ErrorContext(ctx, "the switches cannot be read; those that are known hold", "error", err)
+				s.cfg.Log.ErrorContext(ctx, "the switches cannot be read; they stay as they were", "error", err)
 			} else {
 				s.cfg.Log.InfoContext(ctx, "the switches can be read again")
 			}
@@ -295,11 +296,6 @@ func (s *Service) listen(ctx context.Context, signal Signal) {
 			return
 		}
 		s.cfg.Log.DebugContext(ctx, "no signal of switches; they are read twice a second all the same", "error", err)
-		t := time.NewTimer(listenAgain)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-		case <-t.C:
-		}
+		_ = resilience.Sleep(ctx, listenAgain) // the loop ends with ctx
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // What Run returns, beside the summary, of a run that went wrong.
@@ -300,16 +302,7 @@ func (r *run) outage(ctx context.Context, s *Summary) error {
 	if o.Outage == 0 {
 		return nil
 	}
-	pause := func(d time.Duration) bool {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
+	pause := func(d time.Duration) bool { return resilience.Sleep(ctx, d) == nil }
 	if !pause((o.Duration - o.Outage) / 2) {
 		return nil
 	}

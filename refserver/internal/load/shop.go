@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // client speaks to the shop beside the measured load.
@@ -287,10 +289,8 @@ func (r *run) cards(ctx context.Context, s *Summary) ([]Card, error) {
 		if !behind || time.Now().After(deadline) {
 			return list.Cards, nil
 		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := resilience.Sleep(ctx, 500*time.Millisecond); err != nil {
+			return nil, err
 		}
 	}
 }

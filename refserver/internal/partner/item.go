@@ -60,8 +60,7 @@ func (p *itemParser) refuse(field, format string, args ...any) {
 // text returns a field; a control character or broken UTF-8 in it is refused.
 func (p *itemParser) text(field string) (string, bool) {
 	text, ok := p.rec.Fields[field]
-	if ok &&
-		(!utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })) {
+	if ok && !printable(text) {
 		p.refuse(field, "%s holds a control character or is not UTF-8", field)
 		return "", false
 	}

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
@@ -185,7 +184,7 @@ func (p Problem) SetRetryAfter(h http.Header) {
 // CheckAddress refuses a request whose path or query holds what no database
 // keeps as text: a NUL character, or bytes that are not UTF-8.
 func CheckAddress(r *http.Request) error {
-	if !storable(r.URL.Path) {
+	if !sqldb.Storable(r.URL.Path) {
 		return New(http.StatusNotFound, "NOT_FOUND", "There is nothing at this address.")
 	}
 	return CheckFields(r.URL.Query())
@@ -195,9 +194,9 @@ func CheckAddress(r *http.Request) error {
 // password is not kept as text.
 func CheckFields(fields url.Values) error {
 	for name, values := range fields {
-		ok := storable(name)
+		ok := sqldb.Storable(name)
 		for _, v := range values {
-			ok = ok && (name == "password" || storable(v))
+			ok = ok && (name == "password" || sqldb.Storable(v))
 		}
 		if !ok {
 			name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
@@ -206,8 +205,6 @@ func CheckFields(fields url.Values) error {
 	}
 	return nil
 }
-
-func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 // Day returns the first instant of a day such as 2026-01-31 in the zone, zero
 // where text is empty. The years are those that every database can hold.

@@ -126,8 +126,7 @@ func (s *Discrepancies) Discrepancy(ctx context.Context, id string) (Discrepancy
 // note is required. One that is closed already is CodeTransition.
 func (s *Discrepancies) Close(ctx context.Context, id, note string, by event.Actor) error {
 	note = strings.TrimSpace(note)
-	if n := utf8.RuneCountInString(note); n == 0 || n > MaxNote || !utf8.ValidString(note) ||
-		strings.ContainsRune(note, 0) {
+	if n := utf8.RuneCountInString(note); n == 0 || n > MaxNote || !sqldb.Storable(note) {
 		return &orders.Error{
 			Code:    orders.CodeInvalid,
 			Field:   "note",

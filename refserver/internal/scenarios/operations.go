@@ -21,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/tape"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 func m2() Scenario {
@@ -308,10 +309,7 @@ func (v *visitors) same(other *visitors) bool {
 func visit(ctx context.Context, address, name string) error {
 	c := client.New(address, time.Minute)
 	look := func() { // people look at a page before they press the next button
-		select {
-		case <-ctx.Done():
-		case <-time.After(300 * time.Millisecond):
-		}
+		_ = resilience.Sleep(ctx, 300*time.Millisecond) // the next request reports that ctx has ended
 	}
 	if err := c.Register(ctx, name, password); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/load"
 	"github.com/returnkit/returnkit/refserver/internal/quality"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 func p1() Scenario {
@@ -159,10 +160,8 @@ func buy(ctx context.Context, buyer *client.Client) error {
 		if client.StatusOf(err) != http.StatusTooManyRequests {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second): // as Retry-After says
+		if err := resilience.Sleep(ctx, time.Second); err != nil { // as Retry-After says
+			return err
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // PlayOptions say how a tape is played.
@@ -166,10 +168,8 @@ func (p *player) session(name string) *session {
 // play sends one request at its time.
 func (p *player) play(ctx context.Context, s *session, q numbered) {
 	at := p.begun.Add(time.Duration(float64(q.AtMS) / p.o.Speed * float64(time.Millisecond)))
-	select {
-	case <-ctx.Done():
+	if resilience.Sleep(ctx, time.Until(at)) != nil {
 		return
-	case <-time.After(time.Until(at)):
 	}
 	late := time.Since(at)
 	status, text, err := 0, "", error(nil)
