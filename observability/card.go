@@ -88,9 +88,9 @@ func cardsInRun(s string, run []digit, spans []span) []span {
 	return spans
 }
 
-// printedLikeCard tells whether the digits stand together, or in the groups
-// 4-4-4-... or 4-6-4 or 4-6-5. Without it dates and RMA numbers would be treated
-// as cards one time in ten.
+// printedLikeCard reports whether the digits stand together, or in the groups
+// 4-4-4-... or 4-6-4 or 4-6-5. Without it dates and RMA numbers would be treated as
+// cards one time in ten.
 func printedLikeCard(run []digit) bool {
 	var groups [maxCardDigits]int
 	g := 0
@@ -144,8 +144,8 @@ func issuedCard(run []digit) int {
 	return 0
 }
 
-// luhn tells whether the check digit is right (ISO/IEC 7812-1, annex B).
-// Zeros alone pass it but are nobody's card.
+// luhn reports whether the check digit is right (ISO/IEC 7812-1, annex B). Zeros alone
+// pass it but are nobody's card.
 func luhn(run []digit) bool {
 	sum, any := 0, false
 	for i := range run {
@@ -161,8 +161,8 @@ func luhn(run []digit) bool {
 	return any && sum%10 == 0
 }
 
-// inID tells whether the digits lie within a UUID's 8-4-4-4-12 or a hash or
-// trace id of 32, 40 or 64 hex digits that has letters too.
+// inID reports whether the digits lie within a UUID's 8-4-4-4-12 or a hash or trace id
+// of 32, 40 or 64 hex digits that has letters too.
 func inID(s string, run []digit) bool {
 	first, last := run[0].at, run[len(run)-1].at
 	for from := max(0, last-35); from <= first && from+36 <= len(s); from++ {

@@ -41,15 +41,15 @@ func (m *Metrics) WorkerJob(worker string, d time.Duration, err error) {
 	m.workerTime.get(worker).observe(m.config.Now(), d, "")
 }
 
-// Queue tells how many rows wait in a work queue (for example refunds of
-// unknown outcome) and how old the oldest is; 0 and 0 for an empty one.
+// Queue records how many rows wait in a work queue (for example refunds of unknown
+// outcome) and how old the oldest is; 0 and 0 for an empty one.
 func (m *Metrics) Queue(queue string, depth int, oldest time.Duration) {
 	m.queueDepth.get(queue).Set(float64(depth))
 	m.queueAge.get(queue).Set(max(oldest, 0).Seconds())
 }
 
-// Outbox tells how many events a subscriber has not been given yet and how
-// old the oldest of them is.
+// Outbox records how many events a subscriber has not been given yet and how old the
+// oldest of them is.
 func (m *Metrics) Outbox(subscriber string, pending int, oldest time.Duration) {
 	m.outboxRows.get(subscriber).Set(float64(pending))
 	m.outboxLag.get(subscriber).Set(max(oldest, 0).Seconds())

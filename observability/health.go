@@ -70,7 +70,7 @@ type CheckerConfig struct {
 	// called by the goroutine that finds out, must be quick, and must not ask
 	// the Checker.
 	OnChange func(component string, err error)
-	// Now tells the time, time.Now by default.
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
@@ -80,8 +80,8 @@ const (
 	maxHealthTimeout = 1400 * time.Millisecond
 )
 
-// Checker checks components and tells whether the process is alive, started
-// and ready. It is safe for concurrent use. It begins as not started.
+// Checker checks components and reports whether the process is alive, started and
+// ready. It is safe for concurrent use. It begins as not started.
 type Checker struct {
 	config     CheckerConfig
 	components []*probe
@@ -126,11 +126,11 @@ func NewChecker(c CheckerConfig, components ...Component) (*Checker, error) {
 	return checker, nil
 }
 
-// SetStarted tells that the process is ready for its first request.
+// SetStarted reports that the process is ready for its first request.
 func (c *Checker) SetStarted() { c.started.Store(true) }
 
-// SetDraining tells that the process is about to stop: it wants no new
-// requests and still answers those it has.
+// SetDraining reports that the process is about to stop: it wants no new requests and
+// still answers those it has.
 func (c *Checker) SetDraining() { c.draining.Store(true) }
 
 // Draining reports whether SetDraining was called; what lasts long, such as a

@@ -22,7 +22,7 @@ type MetricsConfig struct {
 	// requests count under endpoint and method "other". 0 means 1,000; a
 	// series that is recorded all the time takes 11 KB.
 	MaxSeries int
-	// Now tells the time, time.Now by default.
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Redactor removes secrets from event payloads; nil means
 	// NewRedactor(RedactConfig{}).

@@ -14,8 +14,8 @@ import (
 // into m: those that were accepted, with how long that took, and those that
 // failed. A declined payment is an answer, and counts as neither.
 //
-// It only counts. To log as well, embed it in a type of one's own and log with
-// the context of the method, the context of the request that made the change.
+// It only counts. To log as well, embed it in a type of your own and log with the
+// context of the method, the context of the request that made the change.
 func OrderObserver(m *Metrics) orders.Observer { return orderObserver{m: m} }
 
 type orderObserver struct {

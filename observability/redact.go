@@ -69,7 +69,7 @@ func NewRedactor(c RedactConfig) *Redactor {
 	return r
 }
 
-// sensitive tells whether the values of this name are secret.
+// sensitive reports whether the values of this name are secret.
 func (r *Redactor) sensitive(key string) bool {
 	if len(key) < 3 {
 		return false

@@ -53,7 +53,7 @@ func FuzzRedactCards(f *testing.F) {
 	})
 }
 
-// looksLikeID tells whether a UUID is in the text, inside which digits stay.
+// looksLikeID reports whether a UUID is in the text, inside which digits stay.
 func looksLikeID(s string) bool {
 	for i := 0; i+36 <= len(s); i++ {
 		if looksLikeUUID(s[i : i+36]) {
@@ -108,6 +108,6 @@ func FuzzRedactSecrets(f *testing.F) {
 	})
 }
 
-// swallowed tells whether what comes before makes the name part of another
-// value: the redaction then ends where that value ends.
+// swallowed reports whether what comes before makes the name part of another value:
+// the redaction then ends where that value ends.
 func swallowed(before string) bool { return strings.ContainsAny(before, "=:<\"'`([{") }

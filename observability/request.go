@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// RequestInfo is what log lines tell about the request they belong to.
+// RequestInfo is what log lines say about their request.
 type RequestInfo struct {
 	ID     string // see [RequestID]
 	Path   string // without the query

@@ -16,7 +16,7 @@ type SampleConfig struct {
 	First int
 	// Interval is 1 s when 0.
 	Interval time.Duration
-	// Now tells the time, time.Now by default.
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
@@ -42,7 +42,7 @@ type sampler struct {
 	seen map[sampleKey]*sampleCount
 }
 
-// pass tells whether a line may go, and how many before it could not.
+// pass reports whether a line may go, and how many before it could not.
 func (s *sampler) pass(k sampleKey) (suppressed int, ok bool) {
 	now := s.Now()
 	s.mu.Lock()

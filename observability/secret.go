@@ -166,7 +166,7 @@ func endOfValue(s string, i int) int {
 	return i
 }
 
-// isElement tells whether s[from:to] is the name in an XML start tag.
+// isElement reports whether s[from:to] is the name in an XML start tag.
 func isElement(s string, from, to int) bool {
 	return from > 0 && s[from-1] == '<' && to < len(s) && s[to] == '>'
 }

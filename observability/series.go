@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// series keeps the children of a vector of client_golang at hand by their label
-// values, and bounds how many there are, which a vector does not. Readers take
-// no lock: the map is replaced, never written, when a child is added, which
-// happens a bounded number of times.
+// series caches the children of a vector of client_golang by their label values, and
+// bounds how many there are, which a vector does not. Readers take no lock: the map is
+// replaced, never written, when a child is added, which happens a bounded number of
+// times.
 type series[K comparable, M any] struct {
 	children atomic.Pointer[map[K]M]
 

@@ -75,8 +75,8 @@ func (m *Metrics) Snapshot() Snapshot {
 	for _, d := range m.distributions {
 		s.Histograms[d.shown] = []Distribution{}
 	}
-	// Its error tells of a metric that is wrong in itself, and what is right is
-	// returned with it: the scrape of /metrics reports it.
+	// Its error names a metric that is wrong, and what is right is returned with it: the
+	// scrape of /metrics reports it.
 	families, _ := m.registry.Gather()
 	for _, family := range families {
 		name := family.GetName()

@@ -79,8 +79,8 @@ type windowStats struct {
 	min, max, p95 time.Duration
 }
 
-// stats covers the window that ends with the newest slot, so it tells of the
-// last activity when nothing has happened since.
+// stats covers the window that ends with the newest slot, so it covers the last
+// activity when nothing has happened since.
 func (w *window) stats() windowStats {
 	var live []*slot
 	newest := int64(math.MinInt64)

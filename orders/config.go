@@ -57,10 +57,10 @@ type Config struct {
 	// ReservationTime is how long a flash sale holds units for a customer who
 	// reserved them. Default 10 min, at most 24 h.
 	ReservationTime time.Duration
-	// FlashSales reports whether flash sales count. While it reports false, products
-	// sell at their usual price, no sale is on, and reservations neither are made nor
-	// used; those that are there end when their time is up. It is asked for each call
-	// and must not block. Default: they always do.
+	// FlashSales reports whether flash sales count. While it reports false, products sell
+	// at their usual price, no sale is on, and reservations neither are made nor used;
+	// those that are there end when their time is up. It is called for each request and
+	// must not block. Default: they always do.
 	FlashSales func(ctx context.Context) bool
 	// Parallel is how many payments one ChargeDue settles at a time. Default 8.
 	Parallel int

@@ -92,9 +92,9 @@ type Payment struct {
 	Token string
 	// Key is the idempotency key of the charge, frozen when the order is placed.
 	Key string
-	// KeyRound counts the keys given up because the provider had stored a
-	// server error under them and would replay it for ever. A new key is safe:
-	// one payment object captures at most once, whatever the key.
+	// KeyRound counts the keys given up because the provider had stored a server error
+	// under them and would replay it forever. A new key is safe: one payment object
+	// captures at most once, whatever the key.
 	KeyRound int
 	// ProviderID is the provider's id of the payment (a PaymentIntent), empty until known.
 	ProviderID string

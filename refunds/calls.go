@@ -21,7 +21,7 @@ type Call struct {
 	Code       string          `json:"code,omitempty"` // the provider's
 	Status     string          `json:"status,omitempty"`
 	ProviderID string          `json:"reference,omitempty"`
-	Amount     int64           `json:"amount,omitempty"` // minor units, when told
+	Amount     int64           `json:"amount,omitempty"` // minor units, where known
 	Replayed   bool            `json:"replayed,omitempty"`
 	Message    string          `json:"message,omitempty"` // cut to 300 characters
 }

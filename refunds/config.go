@@ -22,8 +22,8 @@ type Config struct {
 	// History reads what happened to a payment at the provider, for what others gave
 	// back. Default: the RefundLister or the Gateway, where one of them is one.
 	History payment.HistoryReader
-	// Payments finds our payments by the provider's id. Without it what others gave
-	// back is not followed.
+	// Payments finds our payments by the provider's id. Without it, refunds that others
+	// made are not tracked.
 	Payments Payments
 	// ProviderMethods are the methods that money moves by through the provider,
 	// as orders name them. Any other than these, cash and store_credit is refused.
@@ -43,13 +43,12 @@ type Config struct {
 	// Wait is how long Refund tries before it answers with an open
 	// state and leaves the rest to the worker. Default 2 s.
 	Wait time.Duration
-	// FirstRetry is the distance to the second call under a key that got no
-	// answer. It doubles for RetryFor in all; then come the look-ups. Defaults
-	// 100 ms and 5 s.
+	// FirstRetry is the wait before the second call under a key that got no answer. It
+	// doubles for RetryFor in all; then come the look-ups. Defaults 100 ms and 5 s.
 	FirstRetry time.Duration
 	RetryFor   time.Duration
-	// LookupFirst is how long after the first call look-ups begin, and their
-	// first distance; it grows threefold, to at most LookupMax. Defaults 1 s and 6 h.
+	// LookupFirst is how long after the first call look-ups begin, and the first wait
+	// between them; it grows threefold, to at most LookupMax. Defaults 1 s and 6 h.
 	LookupFirst time.Duration
 	LookupMax   time.Duration
 	// AbsenceGrace is how long after a stored server error a refund must have
@@ -87,8 +86,8 @@ type Config struct {
 	Now func() time.Time
 	// NewID makes ids. Default: UUIDv7.
 	NewID func() string
-	// Jitter spreads a distance, so that what failed together does not come
-	// back together. Default: a random duration from d/2 to d*3/2.
+	// Jitter spreads a backoff, so that what failed together is not retried together.
+	// Default: a random duration from d/2 to d*3/2.
 	Jitter func(d time.Duration) time.Duration
 }
 
@@ -208,14 +207,14 @@ func (c Config) lookupBackoff(n int) time.Duration {
 	return min(b.Wait(n), c.LookupMax)
 }
 
-// idleBackoff is the distance where nothing happened: short enough to continue
-// soon after an outage, growing so that a long one does not fill the trail.
+// idleBackoff is the wait where nothing happened: short enough to continue soon after
+// an outage, growing so that a long one does not fill the trail.
 func (c Config) idleBackoff(n int) time.Duration {
 	return resilience.Backoff{Initial: time.Second, Max: time.Minute, Jitter: c.Jitter}.Wait(n)
 }
 
-// idleInQueue is the distance where nothing could be sent for so long that it
-// needs review.
+// idleInQueue is the wait where nothing could be sent for so long that it needs
+// review.
 const idleInQueue = 10 * time.Minute
 
 // idleTries is how many tries it takes at least to get there.

@@ -222,8 +222,8 @@ func answered(a *payment.Result) bool {
 // effective reports whether the provider has the refund, and has paid it or may.
 func effective(o payment.Outcome) bool { return o.Effective() }
 
-// storedError reports whether an answer is a server error that the provider
-// keeps under the key and will replay for ever.
+// storedError reports whether an answer is a server error that the provider keeps
+// under the key and will replay forever.
 func storedError(a *payment.Result) bool {
 	return a.Outcome == payment.OutcomeUnknown && a.Replayed && a.HTTP >= 500
 }

@@ -91,7 +91,7 @@
 //
 // A look-up is payment.RefundGateway.FindRefund. The worker makes it as the table says
 // ([Service.ResumeDue]); [Service.Check] makes one now, and [Service.HandleWebhook] one for
-// each message. The table is the function decide, and execute carries it out.
+// each message. The table is the function decide, and execute runs it.
 //
 // # Providers
 //

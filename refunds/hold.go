@@ -138,7 +138,7 @@ func (h *onHold) apply(r *Refund, at time.Time) {
 }
 
 // lookAgain is when a refund on hold is looked at again: where it waits for room, since
-// who made room may have died before they released it. Zero: not by itself.
+// who made room may have died before they released it. Zero: only when it is released.
 func (r *Refund) lookAgain(at time.Time) time.Time {
 	if r.HoldRef == PaidOutside {
 		return at.Add(idleInQueue)

@@ -18,7 +18,7 @@ type opening struct {
 	s     *Service
 	ctx   context.Context
 	token string // of the executions
-	// later: the worker carries it out, so nothing is leased here.
+	// later: the worker executes it, so nothing is leased here.
 	later bool
 	plans map[string]plan // by the id of the refund
 }
@@ -42,7 +42,7 @@ func newOpening(ctx context.Context, s *Service, r Request, later bool) *opening
 	return &opening{Request: r, s: s, ctx: ctx, token: s.cfg.NewID(), later: later}
 }
 
-// tell tells the Observer of what was decided and is not executed.
+// tell calls the Observer for what was decided and is not executed.
 func (o *opening) tell(saved Refund) {
 	switch o.plans[saved.ID].step {
 	case stepCompleted:

@@ -34,9 +34,9 @@ const (
 	OutsideReturned OutsideState = "returned" // the money is the shop's: failed, canceled, or won
 )
 
-// Outside is a refund or a dispute of one of our payments that we did not make,
-// as the provider told it when it was last looked up. What it counts for stands
-// against what the payment can still give back.
+// Outside is a refund or a dispute of one of our payments that we did not make, as the
+// provider returned it when it was last looked up. What it counts for stands against
+// what the payment can still give back.
 type Outside struct {
 	ProviderID string      `json:"provider_id"` // re_..., dp_...
 	Kind       OutsideKind `json:"kind"`
@@ -93,7 +93,7 @@ func FoldOutside(events []event.Event) (Outside, error) {
 	return o, nil
 }
 
-// same reports whether both tell the same.
+// same reports whether both say the same.
 func (o Outside) same(p Outside) bool {
 	o.BookedAt, o.UpdatedAt, o.Version = p.BookedAt, p.UpdatedAt, p.Version
 	return o == p
@@ -127,7 +127,7 @@ func (c OutsideChange) Empty() bool { return len(c.Events) == 0 }
 // when theirs turns out not to be paid, and else ends by Resolve.
 const PaidOutside = "paid_outside"
 
-// seen is a refund or dispute as the provider has it.
+// seen is a refund or dispute in the provider's state.
 type seen struct {
 	Outside
 	attemptID string // of the refund's metadata

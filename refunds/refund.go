@@ -101,8 +101,8 @@ type Attempt struct {
 	// because none was made or the provider said of each that nothing happened.
 	FirstSentAt time.Time
 	AnsweredAt  time.Time // first answer that said anything, a replayed 5xx included
-	// StoredError: the provider keeps a server error under the key and will
-	// replay it for ever; the refund can only be looked up.
+	// StoredError: the provider keeps a server error under the key and will replay it
+	// forever; the refund can only be looked up.
 	StoredError bool
 	SettledAt   time.Time   // when it succeeded, failed or was reversed
 	PaidBy      event.Actor // manual methods: who handed it out; set when it is decided

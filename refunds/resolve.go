@@ -79,7 +79,7 @@ func (s *Service) contradicted(ctx context.Context, r Refund, p ResolveParams) (
 	otherAmount := done && there.Amount != 0 && there.Amount != r.Amount()
 	switch {
 	case otherAmount && !p.Paid:
-		// Looking again would tell the same.
+		// Another look-up would find the same.
 		return p, refuse(
 			"the provider has refund %s as %s of %s, and %s was requested: it can't count as not paid",
 			r.ID,

@@ -10,9 +10,9 @@ import (
 	"github.com/returnkit/returnkit/orders/purchase"
 )
 
-// Service pays money back: it quotes, opens refunds, carries them out and
-// finishes what was left. Make one with New; it is safe for concurrent use,
-// in any number of processes on one store.
+// Service pays money back: it quotes, opens and executes refunds, and finishes those
+// that were interrupted. Make one with New; it is safe for concurrent use, in any
+// number of processes on one store.
 type Service struct {
 	cfg   Config
 	store Store
@@ -20,12 +20,12 @@ type Service struct {
 	inTx  bool // on a store in a transaction of the caller's
 }
 
-// With returns the service on a store in a transaction of the caller's, as the
-// store's WithTx returns it: Request opens a refund there, which commits or rolls
-// back with the caller's own rows, and reads see it. What calls the provider
-// returns payment.ErrInTransaction and changes nothing; after the commit the
-// worker executes the refund. The Observer is not told, since nothing has
-// happened before the commit.
+// With returns the service on a store in a transaction of the caller's, as the store's
+// WithTx returns it: Request opens a refund there, which commits or rolls back with
+// the caller's own rows, and reads see it. What calls the provider returns
+// payment.ErrInTransaction and changes nothing; after the commit the worker executes
+// the refund. The Observer is not called, since nothing has happened before the
+// commit.
 func (s *Service) With(store Store) *Service {
 	c := s.cfg
 	c.Store, c.Observer = store, NopObserver{}

@@ -14,11 +14,11 @@ import (
 // Sweep is how far the recurring sweep of the provider's lists has come, for all
 // processes on one store.
 type Sweep struct {
-	From, To   time.Time // of the round at hand: [From, To); zero between two rounds
+	From, To   time.Time // of the current round: [From, To); zero between two rounds
 	Left       time.Time // [From, Left) is still to be read
 	DoneAt     time.Time // when the last round ended
 	NextAt     time.Time // when the next step is due
-	Failures   int       // of the step at hand, in a row
+	Failures   int       // of the current step, in a row
 	LastError  string    // of the last step, or what of the round needs review
 	LeaseToken string
 	LeaseUntil time.Time
@@ -55,11 +55,10 @@ var errNotDue = errors.New("refunds: no sweep is due")
 // message of it was lost. At the end it looks up again what is booked and still
 // open, however old.
 //
-// One process sweeps at a time, under a lease. It is saved after each step how
-// far the round has come, so another process carries it on after a crash. A step
-// that fails is repeated after a while; one payment that can't be booked keeps
-// none of the others from it. Without Config.RefundLister or Config.Payments there is
-// nothing to sweep.
+// One process sweeps at a time, under a lease. It is saved after each step how far the
+// round has come, so another process continues it after a crash. A step that fails is
+// repeated after a while; one payment that can't be booked keeps none of the others
+// from it. Without Config.RefundLister or Config.Payments there is nothing to sweep.
 func (s *Service) SweepDue(ctx context.Context) (done bool, err error) {
 	if err := s.noTx("sweep"); err != nil {
 		return false, err

@@ -127,7 +127,7 @@ type AttemptUpdate struct {
 	Result payment.Result
 	// Calls is how many calls were made under the key since the last Result.
 	Calls int
-	// Tries is how many tries are counted; they set the distance to the next.
+	// Tries is how many tries are counted; they set the wait before the next.
 	Tries int
 	// Doubt: a call under the key may have had an effect and has no answer.
 	Doubt bool
@@ -135,7 +135,7 @@ type AttemptUpdate struct {
 	StoredError bool
 	// NeedsReview says why it needs review; empty when it does not.
 	ReviewReason string
-	// NextAt is when to try next, zero for not by itself.
+	// NextAt is when to try next, zero: only when somebody asks.
 	NextAt time.Time
 	// ProviderCalls are all that the provider said since the last Result, in order:
 	// kept with the event.

@@ -56,8 +56,8 @@ func (b *Budget) deposit() {
 }
 
 // Withdraw takes one retry out of the budget and reports whether there was one.
-// [Retry] does so by itself; call it for retries that other code makes, so that
-// one budget bounds them all.
+// [Retry] does this itself; call it for retries that other code makes, so that one
+// budget bounds them all.
 func (b *Budget) Withdraw() bool {
 	if !b.made() {
 		return false

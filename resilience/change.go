@@ -17,7 +17,7 @@ type Change struct {
 	From, To State
 	// At is when the state changed.
 	At time.Time
-	// Until is when the new state ends by itself, zero if it does not.
+	// Until is when the new state ends, zero if it has no end.
 	Until time.Time
 	// Reason is why the state changed.
 	Reason Reason

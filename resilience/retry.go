@@ -66,10 +66,10 @@ type RetryEvent struct {
 	Err error
 }
 
-// RetryableError is the default of [RetryConfig.Retryable]. It reports true for
-// every error but the refusal of a breaker, which a short wait will not change,
-// the caller's cancel, and [ErrZeroValue]. What [Permanent] marks is not retried
-// whatever Retryable reports.
+// RetryableError is the default of [RetryConfig.Retryable]. It reports true for every
+// error but the refusal of a breaker, which a short wait will not change, the caller's
+// cancel, and [ErrZeroValue]. What [Permanent] marks is not retried whatever Retryable
+// reports.
 func RetryableError(err error) bool {
 	return !errors.Is(err, ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrZeroValue)
 }

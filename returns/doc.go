@@ -71,8 +71,8 @@
 //	err := returns.Subscribe(dispatcher, svc)
 //	go dispatcher.Run(ctx)
 //
-// A refund that the provider reverses later leaves its case refunded and opens a
-// task; [Return.Reversed] tells, and Service.Refund pays again.
+// A refund that the provider reverses later leaves its case refunded and opens a task;
+// [Return.Reversed] reports it, and Service.Refund pays again.
 //
 // # In a transaction
 //

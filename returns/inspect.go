@@ -13,9 +13,9 @@ type ReceiptLine struct {
 	Received    int // 0 or more
 }
 
-// Receive notes what has arrived. No lines means all that is outstanding. What
-// arrives later is received again and adds up, until the inspection; more than
-// was announced is recorded as over and can't be accepted.
+// Receive records what has arrived. No lines means all that is outstanding. What
+// arrives later is received again and adds up, until the inspection; more than was
+// announced is recorded as over and can't be accepted.
 func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error {
 	if r.Status != StatusReceived {
 		if err := r.may(StatusReceived, "received"); err != nil {
@@ -162,8 +162,8 @@ func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 	return r.record(s, EventRefunded, &refunded{RefundID: r.RefundID})
 }
 
-// decide turns the input into a decision for every line, or says what does not
-// fit together.
+// decide turns the input into a decision for every line, or says what does not fit
+// together.
 func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, err error) {
 	if err := in.check(); err != nil {
 		return nil, false, err

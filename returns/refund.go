@@ -54,8 +54,8 @@ type RefundParams struct {
 	Expect *int64
 	// LessOutside takes off what others gave back already; see refunds.Request.
 	LessOutside bool
-	// PaymentID carries on the part of one payment alone, after it failed or was taken
-	// back beside others that stand. Empty: all that are not paid.
+	// PaymentID names the payment to refund again alone, after its part failed or was
+	// reversed and others were not. Empty: all that are not paid.
 	PaymentID string
 }
 

@@ -129,7 +129,7 @@ func (s *Service) stamp(ctx context.Context, by event.Actor) event.Stamp {
 	return event.Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by, Source: event.SourceOf(ctx)}
 }
 
-// update changes a case and tells the observer of each transition.
+// update changes a case and calls the observer for each transition.
 func (s *Service) update(ctx context.Context, op, id string, change func(*Return) error) (Return, error) {
 	var steps []Status
 	r, err := s.store.Update(ctx, id, Changing(func(r *Return) error {
@@ -259,13 +259,13 @@ type ReceiveParams struct {
 	Notes string
 }
 
-// Receive notes what has arrived.
+// Receive records what has arrived.
 func (s *Service) Receive(ctx context.Context, id string, by event.Actor, p ReceiveParams) (Return, error) {
 	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(s.stamp(ctx, by), p.Lines, p.Notes) })
 }
 
-// Inspect decides on the goods, and does what follows from it: the restock
-// where the policy does it at inspection.
+// Inspect records the decision on the goods, and restocks them where the policy does
+// so at inspection.
 func (s *Service) Inspect(ctx context.Context, id string, by event.Actor, in InspectionInput) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err

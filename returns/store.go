@@ -134,7 +134,7 @@ type Restocker interface {
 	Restock(ctx context.Context, r purchase.Restock, by event.Actor) (bool, error)
 }
 
-// Refunder pays money back: *refunds.Service has it.
+// Refunder pays money back. *refunds.Service is one.
 type Refunder interface {
 	// Refund opens the refund of a return, or continues it, and returns it as it
 	// is now, with its part of each payment of the order.

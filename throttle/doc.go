@@ -11,9 +11,9 @@
 // Use [Keyed] to give each of many (users, addresses) a limit of its own, in one
 // process, within a fixed amount of memory.
 //
-// Use [Fair] where many share one limit, and one that asks for everything must
-// not take it from the others. Each key that asks has an equal share while
-// others ask; alone, it may use all of the limit.
+// Use [Fair] where many share one limit, and one that asks for everything must not take
+// it from the others. Each key that asks has an equal share while others ask; alone,
+// it may use all of the limit.
 //
 // Use [Queue] where the cost of a request is not known before and what is scarce
 // is concurrency: it lets so many run, so many wait, and sheds at once those

@@ -147,8 +147,8 @@ func newFairRule(c FairConfig) *fairRule {
 	return r
 }
 
-// NewFair returns a limiter with its whole burst at hand, or an error that names
-// the setting that is missing or out of range.
+// NewFair returns a limiter with its whole burst available, or an error that names the
+// setting that is missing or out of range.
 func NewFair(cfg FairConfig) (*Fair, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -300,5 +300,5 @@ func (f *Fair) restore(now, cost int64) error {
 	}
 }
 
-// active counts the keys whose share is not wholly at hand.
+// active counts the keys whose share is not wholly available.
 func (f *Fair) active(now int64) int { return f.shares.active(f.asking.at(now).virtual(now)) }

@@ -17,15 +17,14 @@ import (
 // A Keyed may be used by many goroutines at once. A decision on a key that is
 // known takes no lock, and none allocates.
 //
-// Memory is taken once, when it is made: 32 bytes for each of maxKeys. A key
-// is kept as a 64-bit hash under a secret seed, and not as text; that two keys
-// share a hash, and so a limit, has a chance of 1 in 37 million among a million
-// keys, and nobody outside can bring it about.
+// Memory is taken once, when it is made: 32 bytes for each of maxKeys. A key is kept
+// as a 64-bit hash under a secret seed, and not as text; two keys share a hash, and so
+// a limit, with a chance of 1 in 37 million among a million keys, and nobody outside
+// can provoke it.
 //
-// A key whose whole burst is at hand again is forgotten when its place is
-// needed; that loses nothing, since it is as if it had never come. No goroutine
-// cleans up. When all places are taken by keys that are in use, a new key gets
-// [ErrFull].
+// A key whose whole burst is available again is forgotten when its place is needed;
+// that loses nothing, since it is as if it had never come. No goroutine cleans up.
+// When all places are taken by keys that are in use, a new key gets [ErrFull].
 type Keyed struct {
 	rule    atomic.Pointer[rule] // nil: zero value
 	special atomic.Pointer[map[string]*rule]
@@ -166,8 +165,8 @@ func (k *Keyed) restore(key string, now, cost int64) error {
 	return nil
 }
 
-// Active counts the keys in use: those whose burst is not wholly at hand. It
-// reads all slots, which takes about a millisecond for a million keys.
+// Active counts the keys in use: those whose burst is not wholly available. It reads
+// all slots, which takes about a millisecond for a million keys.
 func (k *Keyed) Active() int { return k.active(k.now()) }
 
 func (k *Keyed) active(now int64) int { return k.table.active(now) }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Single is a limiter with one key for everything. Make one with [NewSingle].
-// The zero value refuses everything with [ErrZeroValue].
+// Single is a limiter with one key for everything. Make one with [NewSingle]. The zero
+// value refuses everything with [ErrZeroValue].
 //
 // A Single may be used by many goroutines at once; a decision takes no lock and
 // allocates nothing.
@@ -26,7 +26,7 @@ type Single struct {
 
 var _ Restorer = (*Single)(nil)
 
-// NewSingle returns a limiter with its whole burst at hand, or the error of
+// NewSingle returns a limiter with its whole burst available, or the error of
 // [Limit.Validate].
 func NewSingle(limit Limit) (*Single, error) {
 	r, err := newRule(limit)

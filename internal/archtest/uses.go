@@ -60,7 +60,7 @@ func takeUsage(p *program) usage {
 	return u
 }
 
-// ownStore is the example that is a store and a gateway of one's own.
+// ownStore is the example that is a store and a gateway of your own.
 const ownStore = "examples/property-test"
 
 // role is what the code of a unit is to the packages that it uses.

@@ -141,7 +141,7 @@ func (n *Names) Stamp(i, j int) event.Stamp {
 	}
 }
 
-// Spoiled returns stamps with a text that not every database keeps, by the field that has it.
+// Spoiled returns stamps with a text that not every database keeps, by its field.
 func Spoiled(s event.Stamp) map[string]event.Stamp {
 	all := map[string]event.Stamp{}
 	for field, spoil := range map[string]func(*event.Stamp){

@@ -142,8 +142,8 @@ func Save(ctx context.Context, tx bun.IDB, row Row, columns ...string) (held boo
 	return sqldb.ChangedOne(q.WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
-// SaveAll is Save for many rows in one round trip. It does not tell which of them were still
-// leased.
+// SaveAll is Save for many rows in one round trip. It does not report which of them were
+// still leased.
 func SaveAll[R any, P interface {
 	*R
 	Row
@@ -202,8 +202,8 @@ func waiting(alias string, now time.Time, longest time.Duration) (query string, 
 	}
 }
 
-// PullForward sets next_at to now in those rows that which limits an update to and that are ahead of
-// now and due all the same, as WhereDue has it.
+// PullForward sets next_at to now in those rows that which limits an update to and that are ahead
+// of now and due all the same, by the rule of WhereDue.
 func PullForward[R any](
 	ctx context.Context, tx bun.IDB, alias string, now time.Time, longest time.Duration,
 	which func(*bun.UpdateQuery) *bun.UpdateQuery,

@@ -8,9 +8,9 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 )
 
-// RunBatch executes calls that met with all, which does so in one
-// transaction. Where that fails for what is in one of them, each is tried alone
-// and fails for itself; Fail tells a call that nothing of it was done, and why.
+// RunBatch executes calls that met with all, which does so in one transaction. Where
+// that fails for what is in one of them, each is tried alone and fails for itself;
+// Fail ends a call of which nothing was done, with the reason.
 func RunBatch[C interface{ Fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
 	err := all(ctx, calls)
 	for _, c := range calls {

@@ -13,10 +13,10 @@
 // fields are of type [JSON]. Booleans are BOOLEAN on both.
 //
 // Constraints are recognized by name ([IsUnique], [IsCheck]). Give every CHECK
-// constraint a name, the same on both databases. SQLite reports the columns of
-// a violated unique constraint and never its name, so a unique constraint or
-// index is named as PostgreSQL would by itself: table_column_column_key, and
-// table_pkey for the primary key.
+// constraint a name, the same on both databases. SQLite reports the columns of a
+// violated unique constraint and never its name, so a unique constraint or index is
+// named as PostgreSQL would name it: table_column_column_key, and table_pkey for the
+// primary key.
 //
 // Isolation is READ COMMITTED on PostgreSQL: a transaction that decides by
 // what it read locks those rows first ([ForUpdate], ordered by id). On SQLite

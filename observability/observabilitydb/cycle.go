@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Cycle tells how long the returns took that were closed in a quarter.
+// Cycle is how long the returns took that were closed in a quarter.
 type Cycle struct {
 	Total  Spread   // from the request to the close
 	Stages []Spread // in order, each over the returns that went through it

@@ -3,13 +3,13 @@
 //
 // # Key figures
 //
-// A [Rollup] counts what the stores' events tell, per UTC quarter of an hour:
-// every time zone is a whole number of quarters away from UTC, so the days of
-// any zone add up exactly, days of 23 and 25 hours included. A quarter in
-// which something happened is marked, and a marked quarter is counted again
-// whole, so an event that comes late or twice is counted right all the same.
-// [Reader.KPIs] adds up a quarter of a year in a zone, from days that it keeps
-// until one of their quarters of an hour is counted anew.
+// A [Rollup] counts what the stores' events report, per UTC quarter of an hour: every
+// time zone is a whole number of quarters away from UTC, so the days of any zone add
+// up exactly, days of 23 and 25 hours included. A quarter in which something happened
+// is marked, and a marked quarter is counted again whole, so an event that comes late
+// or twice is counted right all the same. [Reader.KPIs] adds up a quarter of a year in
+// a zone, from days that it keeps until one of their quarters of an hour is counted
+// anew.
 //
 // Every process calls [Rollup.Run] and has [Rollup.Note] watch the outbox of
 // returns and refunds for the types that [EventTypes] names. Orders are found

@@ -120,7 +120,7 @@ func TestOutagesOfAllProcesses(t *testing.T) {
 			o.OpenProcesses != 0 {
 			t.Errorf("after the outage: %+v", o)
 		}
-		// A process that dies in an outage does not leave it open for ever.
+		// A process that dies in an outage does not leave it open forever.
 		b.now = now.Add(10 * time.Minute)
 		b.outages = []resilience.Outage{{Name: "payments", Started: now.Add(2 * time.Minute), Openings: 3}}
 		b.orders(t, 1, time.Millisecond, 0)

@@ -10,10 +10,10 @@
 //
 // # Splitting
 //
-// [Allocate] splits what belongs to a whole order over its lines, once, by
-// largest remainder. [Share] tells what some units of a line are worth: the
-// first k of n units are worth floor(paid x k / n), so that returns in any
-// order and grouping sum to exactly what was paid.
+// [Allocate] splits what belongs to a whole order over its lines, once, by largest
+// remainder. [Share] returns what some units of a line are worth: the first k of n
+// units are worth floor(paid x k / n), so that returns in any order and grouping sum
+// to exactly what was paid.
 //
 // # Errors
 //

@@ -58,7 +58,7 @@ func (b *bench) history() (p orders.Product, o orders.Order, r orders.Reservatio
 	return p, o, r
 }
 
-// snapshot is all that a store tells of the history.
+// snapshot is all that a store returns of the history.
 type snapshot struct {
 	Product     orders.Product
 	Cart        orders.Cart

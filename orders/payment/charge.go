@@ -39,8 +39,8 @@ func Chargeable(g ChargeGateway, amount int64, c money.Currency) (below, above i
 	return amount, amount, true
 }
 
-// PaymentStatus is the state of a payment object at the provider. It is empty
-// where a call did not tell.
+// PaymentStatus is the state of a payment object at the provider. It is empty where a
+// call did not return one.
 type PaymentStatus string
 
 // The states of a payment object. Captured and Canceled are final.

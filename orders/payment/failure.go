@@ -84,7 +84,7 @@ const (
 	ChangeAmount   Advice = "change_amount"   // pay by a method without that limit, or another amount
 	Confirm        Advice = "confirm"         // confirm it with the bank, or pay by another method
 	TryAgain       Advice = "try_again"       // nothing happened: the same again, later
-	Wait           Advice = "wait"            // nothing: it is looked up and settles by itself
+	Wait           Advice = "wait"            // nothing: it is looked up and settles on its own
 	FillBalance    Advice = "fill_balance"    // fill the balance up, then try again
 	Review         Advice = "review"          // staff look at the provider's records and decide
 	FixSetup       Advice = "fix_setup"       // put the account, the key or the program right

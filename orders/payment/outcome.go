@@ -37,14 +37,14 @@ func (o Outcome) Effective() bool {
 // Result is how a provider call ended.
 type Result struct {
 	Outcome    Outcome
-	ProviderID string         // the provider's id of the object, when told
-	Code       string         // the provider's code (decline code, error code), when told
+	ProviderID string         // the provider's id of the object, where it is known
+	Code       string         // the provider's code (decline code, error code), where it is known
 	Message    string         // for logs and staff, never for a page of a customer
 	Failure    Failure        // why there is no effect, in the words of all providers; see Why
 	Limit      int64          // the limit in minor units, with AmountTooSmall or AmountTooLarge; 0: not known
 	Amount     int64          // minor units the provider says moved, 0 when it did not say
 	Currency   money.Currency // of Amount, empty when it did not say
-	Status     string         // the provider's own word for the object's state, when told
+	Status     string         // the provider's own word for the object's state, where it is known
 	Replayed   bool           // the answer was stored under the key and given again
 	HTTP       int            // HTTP status, 0 when there was no answer
 }

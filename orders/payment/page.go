@@ -48,9 +48,9 @@ type PageGateway interface {
 	// the state was not read and is empty. A page that does not exist, or is of
 	// another order than r's, is not read: OutcomeUnknown.
 	FindPage(ctx context.Context, r ChargeRequest, pageID string) (PaymentStatus, Result)
-	// ClosePage asks that the page take no payment from now on, and returns the
-	// state of its payment after that, as FindPage does. OutcomeDeclined means that
-	// it is no longer open: FindPage tells whether it was paid.
+	// ClosePage asks that the page take no payment from now on, and returns the state of
+	// its payment after that, as FindPage does. OutcomeDeclined means that it is no longer
+	// open: FindPage reports whether it was paid.
 	ClosePage(ctx context.Context, r ChargeRequest, pageID string) (PaymentStatus, Result)
 }
 

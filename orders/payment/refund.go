@@ -62,7 +62,7 @@ type WebhookEvent struct {
 	PaymentProviderID string
 	Amount            int64 // minor units; 0 when it does not say
 	Currency          money.Currency
-	Outcome           Outcome // of the state it tells
+	Outcome           Outcome // of the state it reports
 }
 
 // ProviderRefund is a refund in the provider's own list.

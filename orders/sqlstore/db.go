@@ -283,7 +283,7 @@ func (s *Slots) Enter(waiting func() int) (leave func(calls int)) {
 // a transaction of the caller's.
 func (s *Slots) Direct() bool { return s == nil }
 
-// Arrived tells of a call in a group that waits for its turn.
+// Arrived reports a call in a group that waits for its turn.
 func (s *Slots) Arrived() {
 	if s != nil {
 		s.s.Arrived()

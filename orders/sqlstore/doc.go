@@ -17,11 +17,11 @@
 //
 // # Tables
 //
-// Every table carries a prefix, "rk_" by default, or stands in a schema of its
-// own, so that a database that has orders, refunds or terms of its own is no
-// obstacle. Each store exports its Migrations; [Migrate] applies them, [Print]
-// writes them as plain SQL for another tool, and [Check] tells at start whether
-// the tables are those that the program was built for.
+// Every table carries a prefix, "rk_" by default, or stands in a schema of its own, so
+// that a database that has orders, refunds or terms of its own is no obstacle. Each
+// store exports its Migrations; [Migrate] applies them, [Print] writes them as plain
+// SQL for another tool, and [Check] reports at start whether the tables are those that
+// the program was built for.
 //
 // # Transactions
 //

@@ -128,7 +128,7 @@ func isPostgresURL(s string) bool {
 // scheme is how an address of any kind begins; one letter is a drive.
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:`)
 
-// isPath tells a path from what may be meant as something else, such as the
+// isPath reports whether a text is a path, and not something else, such as the
 // keywords and values of a connection string.
 func isPath(s string) bool {
 	if strings.Contains(s, "=") || scheme.MatchString(s) {

@@ -74,7 +74,7 @@ func (db *DB) lockPostgres(ctx context.Context, pool *sql.DB) (context.Context, 
 		stop()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		// Where this fails, the lease ends by itself.
+		// Where this fails, the lease expires.
 		_, _ = db.changeLock(ctx, pool, freeLock, token)
 	}, nil
 }

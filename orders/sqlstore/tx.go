@@ -13,9 +13,9 @@ import (
 	"github.com/returnkit/returnkit/resilience"
 )
 
-// ErrNested is returned by Tx when its context comes from inside another
-// transaction. On SQLite, with its one writer, nesting would wait for itself
-// for ever; on PostgreSQL it would commit half of a change.
+// ErrNested is returned by Tx when its context comes from inside another transaction.
+// On SQLite, with its one writer, nesting would wait for itself forever; on PostgreSQL
+// it would commit half of a change.
 var ErrNested = errors.New("sqlstore: a transaction is already open in this context")
 
 // ErrCommitUnknown is in the chain of an error of Tx whose commit was sent and

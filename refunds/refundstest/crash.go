@@ -168,8 +168,8 @@ func (c Crashes) world(t testing.TB, m payment.Method) (*world, scripted) {
 	return w, provider
 }
 
-// play runs one case. It tells whether the first process and the worker died
-// where they were to, so that the caller knows when there are no more steps.
+// play runs one case. It reports whether the first process and the worker died where
+// they were to, so that the caller knows when there are no more steps.
 func (w *world) play(o one, p scripted) (reached, workerDied bool) {
 	p.Script(CallCreate, o.create...)
 	p.Script(CallFind, o.find...)
@@ -226,8 +226,8 @@ func (w *world) play(o one, p scripted) (reached, workerDied bool) {
 	return reached, workerDied
 }
 
-// together requests the refund twice at once, in two processes that take their
-// steps in the order. It tells whether the first died after step cut.
+// together requests the refund twice at once, in two processes that take their steps
+// in the order. It reports whether the first died after step cut.
 func (w *world) together(order *schedule, cut int) (died bool) {
 	order.run(func(turn func()) {
 		e, p := w.start(cut, turn)

@@ -8,7 +8,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Provider is a gateway that can tell what truly happened to the money.
+// Provider is a gateway that knows what truly happened to the money.
 type Provider interface {
 	payment.RefundGateway
 	// Ledger is every refund the provider made. Request has at least RefundID,

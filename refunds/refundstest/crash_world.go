@@ -141,8 +141,8 @@ func (w *world) due() (at time.Time) {
 	return at
 }
 
-// work runs a worker that dies after step cut (0: never) whenever something is
-// due, until the instant. It tells whether the worker died, and its steps.
+// work runs a worker that dies after step cut (0: never) whenever something is due,
+// until the instant. It reports whether the worker died, and its steps.
 func (w *world) work(cut int, until time.Time) (died bool, steps int) {
 	e, p := w.start(cut, nil)
 	for range 300 {
@@ -165,8 +165,8 @@ func (w *world) work(cut int, until time.Time) (died bool, steps int) {
 	return false, p.steps
 }
 
-// recover runs a worker until nothing is due: one that dies after step cut (0:
-// never), and after it one that lives. It tells of the first.
+// recover runs a worker until nothing is due: one that dies after step cut (0: never),
+// and after it one that lives. It reports the first.
 func (w *world) recover(cut int, until time.Time) (died bool, steps int) {
 	died, steps = w.work(cut, until)
 	if died {

@@ -242,7 +242,7 @@ func (b *bench) succeeded(id string) (refunds.Refund, error) {
 	})
 }
 
-// balance is the payment's balance as the store has it.
+// balance is the payment's balance in the store.
 func (b *bench) balance(p plan) refunds.Balance {
 	b.Helper()
 	book, err := b.store.PaymentState(b.ctx, p.open())

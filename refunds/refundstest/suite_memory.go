@@ -95,7 +95,7 @@ func (b *bench) history() (plan, refunds.Refund) {
 	return p, r
 }
 
-// snapshot is all that a store tells of a payment, copied.
+// snapshot is all that a store returns of a payment, copied.
 type snapshot struct {
 	Refund  refunds.Refund
 	State   refunds.PaymentState

@@ -38,8 +38,8 @@ type base func(*http.Request) (*http.Response, error)
 
 func (f base) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// answers returns a base that gives these statuses one after the other, the
-// last one for ever, and counts its calls. A status of zero is an error.
+// answers returns a base that gives these statuses one after the other, the last one
+// forever, and counts its calls. A status of zero is an error.
 func answers(calls *atomic.Int64, statuses ...int) base {
 	return func(req *http.Request) (*http.Response, error) {
 		n := int(calls.Add(1))

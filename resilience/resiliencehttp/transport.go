@@ -63,10 +63,10 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// RoundTrip sends req, as often as its effect, the attempts and the budget
-// allow, and returns the last response, whatever its status, or the error of
-// the last attempt. As for every http.RoundTripper, the caller must close the
-// response's body; req is not changed, and its body is closed.
+// RoundTrip sends req, as often as its effect, the attempts and the budget allow, and
+// returns the last response, whatever its status, or the error of the last attempt. As
+// for every http.RoundTripper, the caller must close the response's body; req is not
+// changed, and its body is closed.
 //
 // The error is an *[resilience.OpenError] if the host's breaker refused, with
 // nothing sent since; a *[resilience.TimeoutError] if the response's header did

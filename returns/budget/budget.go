@@ -2,11 +2,11 @@
 // callers who each belong to a key, such as an account.
 //
 // A caller that does not fit in a [Budget] waits. Within a key it is first come, first served.
-// Between keys it is fair by weight (self-clocked fair queueing): a caller's turn comes
-// when all have been served in proportion, so that small requests go before large ones,
-// nobody waits for ever, and a key with many requests does not delay those with few. A
-// key holds at most its share while it holds anything at all; one request may always be
-// as large as the whole.
+// Between keys it is fair by weight (self-clocked fair queueing): a caller's turn comes when
+// all have been served in proportion, so that small requests go before large ones, nobody
+// waits forever, and a key with many requests does not delay those with few. A key holds at
+// most its share while it holds anything at all; one request may always be as large as the
+// whole.
 //
 // # Concurrency
 //

@@ -26,7 +26,7 @@ func (b *bench) history() (purchase.Purchase, returns.Return) {
 	return o, b.update(r.ID, b.inspect(1))
 }
 
-// snapshot is all that a store tells of a return.
+// snapshot is all that a store returns of a return.
 type snapshot struct {
 	Return returns.Return
 	Claims map[string]returns.Claims

@@ -37,9 +37,9 @@
 //
 // # Client addresses
 //
-// X-Forwarded-For is what a client says of itself, but for the entries that a
-// proxy of ours appended. [Proxies] reads them from the end, and believes only
-// networks that it was given. The zero value believes nobody.
+// X-Forwarded-For is what a client claims, except for the entries that our own proxies
+// appended. [Proxies] reads them from the end, and trusts only the networks it was
+// given. The zero value trusts nobody.
 //
 // # Answers
 //

@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/throttle"
 )
 
-// Headers chooses the fields that tell clients where they stand.
+// Headers chooses the fields that show clients where they stand.
 type Headers uint8
 
 // The choices of fields.
@@ -39,8 +39,8 @@ const (
 	fieldReset      = "X-Ratelimit-Reset"
 )
 
-// headers tells the client where it stands. In record-only mode, and when the
-// limiter failed, nothing is sent that would not be true.
+// headers shows the client where it stands. In record-only mode, and when the limiter
+// failed, nothing is sent that would not be true.
 func (m *Middleware) headers(h http.Header, v *throttle.Verdict) {
 	if m.cfg.Headers == HeadersNone || v.RecordOnly {
 		return

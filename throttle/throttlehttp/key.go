@@ -12,10 +12,10 @@ func FixedKey(key string) KeyFunc {
 	return func(*http.Request) (string, bool) { return key, true }
 }
 
-// UserKey counts by the signed-in user, whose id the function returns; an empty
-// one means that nobody is signed in. The id must come from a session that was
-// looked up, and never from the cookie itself: who can make up keys has as many
-// shares as they like.
+// UserKey counts by the signed-in user, whose id the function returns; an empty one
+// means that nobody is signed in. The id must come from a session that was looked up,
+// and never from the cookie itself: anyone who can make up keys gets as many shares as
+// they like.
 func UserKey(user func(*http.Request) string) KeyFunc {
 	return func(r *http.Request) (string, bool) {
 		id := user(r)

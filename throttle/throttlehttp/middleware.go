@@ -39,7 +39,7 @@ type Config struct {
 	Body *Body
 	// Queue, if set, runs each admitted request in one of its places.
 	Queue *throttle.Queue
-	// Headers chooses the fields that tell clients where they stand.
+	// Headers chooses the fields that show clients where they stand.
 	Headers Headers
 	// Refused answers a request over the limit. Retry-After is set already (not for
 	// a cost above the burst, which will never pass); it writes the status 429 and

@@ -52,9 +52,9 @@ type Config struct {
 	// stuck (see Stuck). Default 10, which takes about 9 minutes.
 	MaxAttempts int
 
-	// Retry is how long a failed delivery waits before the next attempt.
-	// Initial is 1 s and Max 30 minutes by default, at most half of MaxWait; at Max a
-	// stuck delivery is retried for ever.
+	// Retry is how long a failed delivery waits before the next attempt. Initial is 1 s
+	// and Max 30 minutes by default, at most half of MaxWait; at Max a stuck delivery is
+	// retried forever.
 	Retry resilience.Backoff
 
 	// Log gets a line for each failed attempt. Default: none.

@@ -55,16 +55,16 @@
 // # Failures
 //
 // A handler that returns an error, or panics, is called again after the wait of
-// [Config.Retry], for ever. From Config.MaxAttempts on the delivery is listed by
+// [Config.Retry], forever. From Config.MaxAttempts on the delivery is listed by
 // [Dispatcher.Stuck], the dead letters that someone should look at.
 // [Dispatcher.Pending] gives the age of the oldest event that is not delivered.
 //
 // # Messages of others
 //
 // An [Inbox] is a log of what others send: webhooks of a payment provider, for
-// instance. [Dispatcher.Receive] keeps a [Message] once by its id, durably, and
-// calls the stream's subscribers; when it returns nil the sender gets its 200,
-// whatever the handlers made of it, for a failed one is repeated here:
+// instance. [Dispatcher.Receive] keeps a [Message] once by its id, durably, and calls
+// the stream's subscribers; when it returns nil the sender gets its 200, whatever the
+// handlers returned: a failed one is repeated here:
 //
 //	inbox := outbox.NewMemoryInbox("webhooks")
 //	d, err := outbox.New(outbox.Config{}, inbox)

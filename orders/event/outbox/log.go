@@ -16,8 +16,8 @@ import (
 // orders/event/outboxdb has one on PostgreSQL and SQLite. An implementation
 // runs the suite of outboxtest.
 //
-// How events get into a log is its own: a store appends them in the transaction
-// of the change they tell of.
+// How events get into a log is its own: a store appends them in the transaction of the
+// change they report.
 //
 // Callers pass the instants; a log has no clock. All methods
 // are safe for concurrent use, also by several processes on one log.

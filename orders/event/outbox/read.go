@@ -14,10 +14,10 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// Reader is a log that a program reads by itself, from a place of its own: an
-// export, a search index, a second system that asks for what is new. [Memory] is
-// one, and so is the Log of orders/event/outboxdb. Who must not miss an event,
-// whatever happens, subscribes instead.
+// Reader is a log that a program reads, from a place of its own: an export, a search
+// index, a second system that asks for what is new. [Memory] is one, and so is the Log
+// of orders/event/outboxdb. Who must not miss an event, whatever happens, subscribes
+// instead.
 type Reader interface {
 	// Read returns the events that follow the place of q, the oldest first, those
 	// of one instant by aggregate and Seq. It returns ErrCursor for a place that

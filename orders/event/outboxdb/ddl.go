@@ -29,9 +29,9 @@ func DDL(d sqlstore.Dialect, stream string) string {
 	return string(text)
 }
 
-// Migrations returns the migrations that make the two tables of a stream of one's
-// own, an [Inbox] for instance. A store of this module makes the tables of its stream
-// by its own migrations.
+// Migrations returns the migrations that make the two tables of a stream of your own,
+// an [Inbox] for instance. A store of this module makes the tables of its stream by
+// its own migrations.
 func Migrations(stream string) sqlstore.Migrations {
 	files := func(dialect string) fs.FS {
 		// It fails for a malformed name alone, and these are none.

@@ -63,10 +63,10 @@ func eventsOf(rows []eventRow) []event.Event {
 	return events
 }
 
-// Append writes events of a stream through idb, the transaction of the change
-// they tell of. It returns an error if [outbox.CheckEvent] does for one of them,
-// and the error of the database's unique constraint if another transaction has used
-// one of the numbers already; the caller's transaction must not commit then.
+// Append writes events of a stream through idb, the transaction of the change they
+// report. It returns an error if [outbox.CheckEvent] does for one of them, and the
+// error of the database's unique constraint if another transaction has used one of the
+// numbers already; the caller's transaction must not commit then.
 func Append(ctx context.Context, idb bun.IDB, stream string, events []event.Event) error {
 	return AppendFollowed(ctx, idb, stream, events, nil)
 }

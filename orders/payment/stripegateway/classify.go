@@ -46,8 +46,8 @@ type facts struct {
 	decline   stripe.DeclineCode // why the bank said no; it never changes that it did
 }
 
-// rule says what an error answer means. An empty code stands for every code
-// that has no rule of its own before it.
+// rule says what an error answer means. An empty code stands for every code that has no
+// rule of its own before it.
 type rule struct {
 	http    int
 	kind    stripe.ErrorType
@@ -80,7 +80,7 @@ var rules = []rule{
 	// and the same request goes through when the key is put right.
 	{401, stripe.ErrorTypeInvalidRequest, "", payment.OutcomeNoEffect},
 	{403, stripe.ErrorTypeInvalidRequest, "", payment.OutcomeNoEffect},
-	// It depends on a state that the answer did not tell.
+	// It depends on a state that the answer did not report.
 	{400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodePaymentIntentUnexpectedState, payment.OutcomeUnknown},
 	// A definite no.
 	{400, stripe.ErrorTypeInvalidRequest, "", payment.OutcomeDeclined},
@@ -175,8 +175,8 @@ func refunded(r *stripe.Refund) payment.Result {
 // codeUnexpected is the Code of an answer that is not believed.
 const codeUnexpected = "unexpected_answer"
 
-// unbelieved is an answer that speaks of something else than was asked about:
-// unknown, whatever state it tells.
+// unbelieved is an answer that speaks of something else than was asked about: unknown,
+// whatever state it reports.
 func unbelieved(a payment.Result, why string) payment.Result {
 	a.Outcome, a.Code, a.Message, a.Amount, a.Currency = payment.OutcomeUnknown, codeUnexpected, why, 0, ""
 	return a
@@ -193,8 +193,8 @@ func notSent(err error) payment.Result {
 	}
 }
 
-// refundedAs is refunded for the answer to a call about r: an answer about
-// another refund tells nothing about this one.
+// refundedAs is refunded for the answer to a call about r: an answer about another
+// refund says nothing about this one.
 func refundedAs(refund *stripe.Refund, r payment.RefundRequest) payment.Result {
 	a := refunded(refund)
 	attempt, named := refund.Metadata[MetaAttemptID]

@@ -84,9 +84,9 @@ func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.P
 	return stateOf(pi.Status, classify(nil, s, g.intent(providerID, stateRead)(pi), nil))
 }
 
-// CancelPayment cancels the PaymentIntent, under the key "<Key>:cancel". One
-// that can't be canceled is answered by the state that Stripe tells with the
-// refusal; a refusal without a state is unknown.
+// CancelPayment cancels the PaymentIntent, under the key "<Key>:cancel". One that
+// can't be canceled is answered by the state that Stripe reports with the refusal; a
+// refusal without a state is unknown.
 func (g *Gateway) CancelPayment(
 	ctx context.Context, r payment.ChargeRequest, providerID string,
 ) (payment.PaymentStatus, payment.Result) {

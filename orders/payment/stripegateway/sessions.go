@@ -152,7 +152,7 @@ func (g *Gateway) sessionState(
 	if a.Outcome != payment.OutcomeDone {
 		return "", explain(a, chargeFailure)
 	}
-	// The page has told the customer of a card that was declined.
+	// The page has shown the customer that the card was declined.
 	a.Code, a.Message = "", ""
 	return state, a
 }

@@ -26,7 +26,7 @@ var (
 	ErrPayload = errors.New("stripegateway: the webhook holds no event")
 )
 
-// EventKind is what an Event tells.
+// EventKind is what an Event reports.
 type EventKind string
 
 // The kinds of events that mean something here.
@@ -54,7 +54,7 @@ type Event struct {
 	Outcome          payment.Outcome // of a refund's state
 	Reason           string          // of a dispute
 	Livemode         bool            // false: of test mode; compare it with the key
-	Account          string          // acct_... of a connected account; empty for one's own
+	Account          string          // acct_... of a connected account; empty for your own
 	RefundID         string          // ours, from the metadata
 	AttemptID        string
 	OrderID          string

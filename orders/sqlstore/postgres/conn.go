@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// timeLimits are how long things may take on a connection; 0 means for ever.
+// timeLimits are how long things may take on a connection; 0 means forever.
 type timeLimits struct{ statement, lock, idle time.Duration }
 
 // noLimits are for migrations.

@@ -136,8 +136,7 @@ func awaitServer(url string, exited <-chan error) error {
 	}
 }
 
-// isPostgresEnv tells the variables that would change what the server's
-// programs do.
+// isPostgresEnv reports the variables that would change what the server's programs do.
 func isPostgresEnv(kv string) bool { return len(kv) > 2 && kv[:2] == "PG" }
 
 // findBinaries returns the folder of initdb and postgres: by PATH, or else the

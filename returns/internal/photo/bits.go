@@ -171,8 +171,8 @@ func (in *input) receive(s uint) int32 {
 	return int32(in.acc>>in.n) & (1<<s - 1)
 }
 
-// extended returns a value of s bits with the sign that its first bit tells.
-// Source: ITU-T T.81, F.2.2.1.
+// extended returns a value of s bits with the sign that its first bit gives. Source:
+// ITU-T T.81, F.2.2.1.
 func (in *input) extended(s uint) int32 {
 	if s == 0 {
 		return 0
