@@ -148,7 +148,7 @@ func ExampleSingle_Limit() {
 func ExampleNewKeyed() {
 	_, err := throttle.NewKeyed(hourly, 0)
 	fmt.Println(err)
-	// Output: throttle: room for 0 keys, allowed is 1 to 1073741824
+	// Output: throttle: maxKeys is 0, allowed is 1 to 1073741824
 }
 
 func ExampleKeyed_Take() {

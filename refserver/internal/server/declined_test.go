@@ -24,7 +24,7 @@ func TestAMillionByCardIsRefusedForItsAmount(t *testing.T) {
 	ada := b.signInAs("ada", "correct horse")
 	b.reprice(func(p *orders.Product) { p.Price = 1_000_000_00 })
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
-	const words = "a payment by card is at most $999,999.99. Pay cash, or order in several parts. Nothing was charged"
+	const words = "the largest card payment is $999,999.99. Pay cash, or order in several parts. Nothing was charged"
 	page := ada.form("/checkout", card).want(t, http.StatusPaymentRequired, words)
 	if strings.Contains(page.body, "bank") {
 		t.Errorf("it speaks of a bank: %s", shorten(page.body))

@@ -134,7 +134,7 @@ func TestNoticesTellACustomerAndStaffWhatHappened(t *testing.T) {
 		if n := strings.Count(mails.body, "to ada@example.com"); n != 3 {
 			t.Errorf("%d mails for 3 notices", n)
 		}
-		ada.get("/account").want(t, 200, "Mail me notices", " checked")
+		ada.get("/account").want(t, 200, "E-mail me about my orders", " checked")
 		ada.form("/account/mail", url.Values{}).want(t, http.StatusFound)
 		other := b.approved(b.buy(who, 1))
 		b.fannedOut("returns", other.ID)

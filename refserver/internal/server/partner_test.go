@@ -277,7 +277,7 @@ func TestAResellersOrderComesThroughAnAdapter(t *testing.T) {
 		order(key, "?adapter=marketplace", `{"ref":"M-1","basket":{"entries":[{"sku":"p2","qty":"3"}]}}`).
 			want(t, 200, `"status":"COMPLETED"`)
 		order(key, "?adapter=marketplace", `{"ref":"M-2","basket":{"entries":[{"sku":"p2","qty":"2"}]}}`).want(t, 409)
-		order(other, "", plain).want(t, 400, "no feed of yours has brought the product p1")
+		order(other, "", plain).want(t, 400, "none of your feeds contains the product p1")
 		order(key+"x", "", plain).want(t, 401)
 		// What a refused request put into the cart of a number is not bought with the next.
 		lamp, unknown := `{"product":"p1","quantity":1}`, `{"product":"p9","quantity":1}`

@@ -135,14 +135,14 @@ func TestStoreCreditIsSpentAtCheckout(t *testing.T) {
 			t.Errorf("the queued order holds %d, %d are left", queued.Credit.Amount, b.credit(who))
 		}
 		ada.form("/orders/"+queued.ID+"/cancel", nil).want(t, http.StatusFound)
-		ada.get("/orders/"+queued.ID).want(t, http.StatusOK, "Your store credit of $5.00 is yours again")
+		ada.get("/orders/"+queued.ID).want(t, http.StatusOK, "Your store credit of $5.00 is available again")
 		if b.credit(who) != 500 {
 			t.Errorf("%d of store credit after the cancel", b.credit(who))
 		}
 
 		// It pays a whole order while the provider is down.
 		b.grant(who, 10*unit, "gift-2")
-		form = checkoutForm(t, ada.get("/").want(t, http.StatusOK, "It pays the whole order").body, url.Values{})
+		form = checkoutForm(t, ada.get("/").want(t, http.StatusOK, "It covers the whole order").body, url.Values{})
 		ada.form("/checkout", plus(form, "store_credit", form.Get("total"))).want(t, http.StatusOK, "Receipt")
 		if o := b.newest(who); o.Payment.Method != payment.StoreCredit || b.credit(who) != 500+9*unit {
 			t.Errorf("paid by %s, %d left", o.Payment.Method, b.credit(who))
