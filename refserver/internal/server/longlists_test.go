@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,7 @@ func TestListsOfManyRowsStayPages(t *testing.T) {
 		short := cost()
 		fill("lb", 1001+few, 1000+many)
 		long := cost()
+		endsAtTheLastPage(t, admin, subscriber)
 		for _, page := range pages {
 			t.Logf("%-36s %7d bytes, %2d statements; then %7d, %2d",
 				page, short[page][0], short[page][1], long[page][0], long[page][1])
@@ -163,4 +165,41 @@ func TestListsOfManyRowsStayPages(t *testing.T) {
 			}
 		}
 	})
+}
+
+// endsAtTheLastPage requires that every list that has pages answers a page beyond the last one with
+// the last one, where something is listed and nothing comes after.
+func endsAtTheLastPage(t *testing.T, admin browser, subscriber string) {
+	t.Helper()
+	for _, list := range []string{
+		"/?page=", "/order-history?page=", "/returns?page=", "/returns?page=1&cases=", "/notifications?page=",
+		"/notifications?unread=true&page=", "/admin/products?stock=low&page=", "/admin/flash-sales?page=",
+		"/admin/users?q=user&page=", "/admin/partners?page=", "/admin/webhooks/" + subscriber + "?state=dead&page=",
+		"/admin/mail?state=dead&page=", "/admin/returns?page=", "/admin/orders?q=l&page=",
+	} {
+		last, err := url.Parse(admin.get(list+"999").want(t, http.StatusSeeOther).header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, err := url.Parse(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, values := range asked.Query() {
+			if values[0] != "" && last.Query().Get(field) != values[0] {
+				t.Errorf("%s leads to %s", list, last)
+			}
+		}
+		a := admin.get(last.String()).want(t, http.StatusOK, `rel="prev"`)
+		two := asked.Path == "/returns" // lists on one page, and the other one is at its first
+		if last.Path != asked.Path || strings.Contains(a.body, `rel="next"`) && !two {
+			t.Errorf("%s999 leads to %s, which is not its last page", list, last)
+		}
+	}
+	for _, list := range []string{"/admin/users?q=nobody&page=", "/admin/mail?state=sent&page=", "/store-credit?page="} {
+		if to := admin.get(list+"7").want(t, http.StatusSeeOther).header.Get("Location"); !strings.HasSuffix(to, "page=1") &&
+			!strings.Contains(to, "page=1&") {
+			t.Errorf("a page of the empty list %s is at %q", list, to)
+		}
+	}
 }

@@ -36,8 +36,10 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 		Total:  page.Total,
 		Export: exportHref(r),
 		Filter: filterOf(p, page),
-		Pages:  pages(r, page.Page, page.Size, page.Total),
 		Today:  s.Now().In(s.Zone).Format(time.DateOnly),
+	}
+	if body.Pages, err = pages(r, page.Page, page.Size, page.Total); err != nil {
+		return err
 	}
 	ids := make([]string, 0, len(page.Orders))
 	for _, o := range page.Orders {

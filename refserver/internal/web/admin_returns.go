@@ -69,6 +69,9 @@ func (s *server) workList(w http.ResponseWriter, r *http.Request) error {
 		Total:  page.Total,
 		Export: exportHref(r),
 	}
+	if body.Pages, err = pages(r, page.Page, staffCases, page.Total); err != nil {
+		return err
+	}
 	if body.Cases, err = s.caseViews(r, page.Returns); err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func (s *server) workList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body.Pages, body.Tabs = pages(r, page.Page, staffCases, page.Total), tabs(counts, body.Status)
+	body.Tabs = tabs(counts, body.Status)
 	return s.page(w, r, "admin_returns", "All returns", body)
 }
 

@@ -32,8 +32,12 @@ func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	links, err := pages(r, p.Page(), usersPage, total)
+	if err != nil {
+		return err
+	}
 	return s.page(w, r, "admin_users", "Users", usersBody{
-		Users: users, Total: total, Q: p.Text, Self: user(r).ID, Pages: pages(r, p.Page(), usersPage, total),
+		Users: users, Total: total, Q: p.Text, Self: user(r).ID, Pages: links,
 		Roles: auth.Roles(), CanChange: access.Has(user(r).Role, access.UsersChange),
 	})
 }

@@ -44,5 +44,9 @@ func (s *server) find(r *http.Request, path string, f catalogFilter) ([]orders.P
 		q.StockBelow = s.LowStock + 1
 	}
 	found, total, err := s.Endpoints.FindProducts(r.Context(), user(r), q)
-	return found, total, pagesAt(r, path, "page", f.Page(), catalogPage, total), err
+	if err != nil {
+		return nil, 0, pager{}, err
+	}
+	links, err := pagesAt(r, path, "page", f.Page(), catalogPage, total)
+	return found, total, links, err
 }

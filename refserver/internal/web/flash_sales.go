@@ -79,7 +79,11 @@ func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status i
 	if err != nil {
 		return err
 	}
-	body := flashSalesBody{Pages: pagesAt(r, "/admin/flash-sales", "page", filter.Page(), catalogPage, len(sales))}
+	var body flashSalesBody
+	body.Pages, err = pagesAt(r, "/admin/flash-sales", "page", filter.Page(), catalogPage, len(sales))
+	if err != nil {
+		return err
+	}
 	sales = paging.Cut(sales, filter.Page(), catalogPage)
 	chosen, _ := strconv.ParseInt(form.ProductID, 10, 64)
 	named, err := s.productsOnSale(r, sales, chosen)

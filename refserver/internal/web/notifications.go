@@ -38,13 +38,18 @@ func (s *server) notifications(w http.ResponseWriter, r *http.Request) error {
 	if err := input.Query(r.URL.Query(), &p); err != nil {
 		return err
 	}
-	page, err := s.Endpoints.Notices(r.Context(), user(r), p)
+	unread := 0
+	read := func(number int) ([]notice.Message, bool, error) {
+		p.Number = &number
+		page, err := s.Endpoints.Notices(r.Context(), user(r), p)
+		unread = page.Unread
+		return page.Notices, page.More, err
+	}
+	list, links, err := olderPage(r, "/notifications", p.Page(), read)
 	if err != nil {
 		return err
 	}
-	return s.page(w, r, "notifications", "Notices", notificationsBody{
-		page.Notices, page.Unread, olderPages(r, "/notifications", p.Page(), page.More),
-	})
+	return s.page(w, r, "notifications", "Notices", notificationsBody{list, unread, links})
 }
 
 func (s *server) readNotifications(w http.ResponseWriter, r *http.Request) error {
@@ -181,14 +186,15 @@ func (s *server) mails(w http.ResponseWriter, r *http.Request) error {
 	if err := input.Query(r.URL.Query(), &p); err != nil {
 		return err
 	}
-	list, more, err := s.Endpoints.Mails(r.Context(), user(r), p)
+	read := func(number int) ([]mailing.Entry, bool, error) {
+		p.Number = &number
+		return s.Endpoints.Mails(r.Context(), user(r), p)
+	}
+	list, links, err := olderPage(r, "/admin/mail", p.Page(), read)
 	if err != nil {
 		return err
 	}
-	body := mailsList{
-		State: p.State, States: mailing.States(), Sends: s.Endpoints.SendsMail(),
-		Pager: olderPages(r, "/admin/mail", p.Page(), more),
-	}
+	body := mailsList{State: p.State, States: mailing.States(), Sends: s.Endpoints.SendsMail(), Pager: links}
 	for _, m := range list {
 		body.Mails = append(body.Mails, mailLine{m, mailStates[m.State], m.State == mailing.Dead})
 	}

@@ -3,9 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 
-	"github.com/returnkit/returnkit/internal/paging"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -131,8 +129,9 @@ func (s *server) orderHistory(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := historyBody{
-		Total: page.Total, Filter: filterOf(p, page), Pages: pages(r, page.Page, page.Size, page.Total),
+	body := historyBody{Total: page.Total, Filter: filterOf(p, page)}
+	if body.Pages, err = pages(r, page.Page, page.Size, page.Total); err != nil {
+		return err
 	}
 	for _, o := range page.Orders {
 		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status), Paid: o.Payments()})
@@ -158,37 +157,6 @@ func pageIn(r *http.Request, field string) (int, error) {
 	var p endpoint.Paging
 	err := input.Query(url.Values{"page": r.URL.Query()[field]}, &p)
 	return p.Page(), err
-}
-
-// pager links to the pages before and after.
-type pager struct {
-	Page, Last     int
-	Previous, Next string // addresses, empty where there is none
-}
-
-func pages(r *http.Request, number, size, total int) pager {
-	return pagesAt(r, r.URL.Path, "page", number, size, total)
-}
-
-// pagesAt is pages where the number is in another field, or the list at
-// another address.
-func pagesAt(r *http.Request, path, field string, number, size, total int) pager {
-	p := pager{Page: number, Last: paging.Last(total, size)}
-	if number > 1 {
-		p.Previous = pageAddress(r, path, field, min(number-1, p.Last))
-	}
-	if number < p.Last {
-		p.Next = pageAddress(r, path, field, number+1)
-	}
-	return p
-}
-
-// pageAddress is the address of a page of a list at path, with the number in a field and
-// what else the request's address selects.
-func pageAddress(r *http.Request, path, field string, number int) string {
-	q := r.URL.Query()
-	q.Set(field, strconv.Itoa(number))
-	return path + "?" + q.Encode()
 }
 
 // whyDeclined is why the payment of an order was declined, for its owner or for

@@ -88,6 +88,10 @@ type failBody struct {
 // fail answers an error, in words, with the status the table gives it; a cause
 // that is ours is logged and never shown.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if to, ok := errors.AsType[elsewhere](err); ok {
+		http.Redirect(w, r, string(to), http.StatusSeeOther)
+		return
+	}
 	p := problem.Of(err)
 	if p.Internal {
 		s.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())

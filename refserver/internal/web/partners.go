@@ -56,10 +56,13 @@ func (s *server) showPartners(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
+	links, err := pagesAt(r, "/admin/partners", "page", filter.Page(), catalogPage, len(all))
+	if err != nil {
+		return err
+	}
 	notes = append(notes, s.switchedOff(feature.PartnerIngest)...)
 	return s.pageStatus(w, r, status, "admin_partners", "Partners", partnersBody{
-		paging.Cut(all, filter.Page(), catalogPage),
-		pagesAt(r, "/admin/partners", "page", filter.Page(), catalogPage, len(all)), form,
+		paging.Cut(all, filter.Page(), catalogPage), links, form,
 	}, notes...)
 }
 

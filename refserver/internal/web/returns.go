@@ -141,9 +141,9 @@ func (s *server) showReturns(
 			list = append([]orders.Order{o}, list...)
 		}
 	}
-	body := returnsBody{
-		OrderPages: pagesAt(r, "/returns", "page", orderPage, s.PageSize, total), Currency: s.Currency,
-		Off: s.Endpoints.Off(feature.Returns, me),
+	body := returnsBody{Currency: s.Currency, Off: s.Endpoints.Off(feature.Returns, me)}
+	if body.OrderPages, err = pagesAt(r, "/returns", "page", orderPage, s.PageSize, total); err != nil {
+		return err
 	}
 	if body.Orders, err = s.returnOrders(r, list, form); err != nil {
 		return err
@@ -156,7 +156,10 @@ func (s *server) showReturns(
 	if err != nil {
 		return err
 	}
-	body.Total, body.CasePages = cases.Total, pagesAt(r, "/returns", "cases", casePage, ownCases, cases.Total)
+	body.Total = cases.Total
+	if body.CasePages, err = pagesAt(r, "/returns", "cases", casePage, ownCases, cases.Total); err != nil {
+		return err
+	}
 	if body.Cases, err = s.caseViews(r, cases.Returns); err != nil {
 		return err
 	}

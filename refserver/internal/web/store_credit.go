@@ -26,9 +26,9 @@ func (s *server) storeCredit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := creditBody{
-		CreditPage: page, Pages: pages(r, page.Page, page.Size, page.Total),
-		Off: s.Endpoints.Off(feature.StoreCredit, user(r).ID),
+	body := creditBody{CreditPage: page, Off: s.Endpoints.Off(feature.StoreCredit, user(r).ID)}
+	if body.Pages, err = pages(r, page.Page, page.Size, page.Total); err != nil {
+		return err
 	}
 	return s.page(w, r, "store_credit", "Store credit", body)
 }

@@ -163,7 +163,11 @@ func (s *server) showWebhook(
 	if err != nil {
 		return err
 	}
-	list, more, err := s.Endpoints.Deliveries(r.Context(), user(r), id, p)
+	read := func(number int) ([]webhook.Delivery, bool, error) {
+		p.Number = &number
+		return s.Endpoints.Deliveries(r.Context(), user(r), id, p)
+	}
+	list, links, err := olderPage(r, "/admin/webhooks/"+id, p.Page(), read)
 	if err != nil {
 		return err
 	}
@@ -174,7 +178,7 @@ func (s *server) showWebhook(
 	body := webhookBody{
 		Webhook: webhookRow{one, webhookState(one.Endpoint)}, OldUntil: endpoint.OnlyUntil(one.Endpoint, s.Now()),
 		Form: *form, Secret: secret, State: p.State, States: webhook.States(),
-		Pager: olderPages(r, "/admin/webhooks/"+id, p.Page(), more),
+		Pager: links,
 	}
 	if since := one.DisabledAt; !since.IsZero() {
 		body.ReplayDay = since.In(s.Zone).Format(time.DateOnly)
