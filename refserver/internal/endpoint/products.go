@@ -64,12 +64,15 @@ func (e *Endpoints) Product(ctx context.Context, by auth.User, id int64) (orders
 	return e.d.Orders.Product(ctx, id)
 }
 
-// CreateProduct makes a new product.
+// CreateProduct makes a new product. It is shipped unless the params say that it is not.
 func (e *Endpoints) CreateProduct(ctx context.Context, by auth.User, p ProductParams) (orders.Product, error) {
 	if err := CreateProduct.Permit(by); err != nil {
 		return orders.Product{}, err
 	}
 	p.Whole = true
+	if p.RequiresShipping == nil {
+		p.RequiresShipping = new(true)
+	}
 	return e.saveProduct(ctx, by, 0, p)
 }
 

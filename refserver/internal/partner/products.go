@@ -96,11 +96,12 @@ func (s *Service) known(ctx context.Context, tx bun.IDB, p Partner, items []Item
 	return out, err
 }
 
-// change sets what the feed says; a product that is there keeps its currency.
+// change sets what the feed says; a product that is there keeps its currency, and a new one is
+// shipped unless the feed says that it is not.
 func (i Item) change(id int64) func(*orders.Product) error {
 	return func(p *orders.Product) error {
 		if id == 0 {
-			p.Currency = i.Currency
+			p.Currency, p.RequiresShipping = i.Currency, true
 		} else if p.Currency != i.Currency {
 			return &orders.Error{
 				Code: orders.CodeInvalid, Field: "currency",

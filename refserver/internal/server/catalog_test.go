@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/returnkit/returnkit/orders"
 )
 
 // TestAFeedOfManyProductsLeavesThePagesSmall: the shop and the list of staff show them page by page,
@@ -89,4 +91,64 @@ func TestAFeedOfManyProductsLeavesThePagesSmall(t *testing.T) {
 	admin.get("/admin/products?q=part").want(t, http.StatusOK, "150 products", "Page 1 of 3")
 	admin.get("/admin/products?q=part&stock=low&page=1").want(t, http.StatusOK, "18 products")
 	admin.get("/admin/products?q=unobtainium").want(t, http.StatusOK, "No product matches")
+}
+
+// TestANewProductIsShipped unless who creates it, or the feed that brings it, says that it is not.
+// A change that says nothing of it leaves it.
+func TestANewProductIsShipped(t *testing.T) {
+	b := open(t)
+	admin := b.signIn()
+	_, key := admin.partnerKey("North")
+	shipped := func(name string) bool {
+		t.Helper()
+		all, err := b.Orders.Products(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(all, func(p orders.Product) bool { return p.Name == name })
+		if i < 0 {
+			t.Fatalf("%s is not there", name)
+		}
+		return all[i].RequiresShipping
+	}
+	feed := func(rows string) {
+		t.Helper()
+		browser{b, http.DefaultClient}.
+			send("POST", "/api/partner/ingest", "text/csv", rows, "X-API-Key", key).want(t, http.StatusOK)
+	}
+	for _, tt := range []struct {
+		name, product string
+		make          func()
+		want          bool
+	}{
+		{"JSON that leaves it out", "Lamp", func() {
+			admin.json("/api/admin/products", `{"name":"Lamp","price":5,"stock":1}`).
+				want(t, http.StatusOK, `"requires_shipping":true`)
+		}, true},
+		{"JSON that denies it", "Song", func() {
+			a := admin.json("/api/admin/products", `{"name":"Song","price":5,"stock":1,"requires_shipping":false}`)
+			var made struct{ Product struct{ ID int64 } }
+			if err := json.Unmarshal([]byte(a.want(t, http.StatusOK).body), &made); err != nil {
+				t.Fatal(err)
+			}
+			admin.json(fmt.Sprint("/api/admin/products/", made.Product.ID), `{"stock":2}`).want(t, http.StatusOK)
+		}, false},
+		{"a form without the tick", "Poem", func() {
+			admin.form("/admin/products", url.Values{"name": {"Poem"}, "price": {"5"}, "stock": {"1"}}).
+				want(t, http.StatusFound)
+		}, false},
+		{"a feed that leaves it out", "Chair", func() { feed("id,name,price,stock\nc,Chair,5,1\n") }, true},
+		{"a feed that denies it, and then leaves it out", "Game", func() {
+			feed("id,name,price,stock,requires_shipping\ng,Game,5,1,no\n")
+			feed("id,name,price,stock\ng,Game,6,1\n")
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.make()
+			if got := shipped(tt.product); got != tt.want {
+				t.Errorf("shipped: %t, want %t", got, tt.want)
+			}
+		})
+	}
+	admin.get("/admin/products").want(t, http.StatusOK, `name="requires_shipping" value="1" checked`)
 }
