@@ -42,7 +42,8 @@ func TestAFeedOfManyProductsLeavesThePagesSmall(t *testing.T) {
 	ada.get("/?q=SPARES").want(t, http.StatusOK, "150 products match", "/?page=2&amp;q=SPARES")
 	ada.get("/?q=unobtainium").want(t, http.StatusOK, "No product matches “unobtainium”")
 	ada.get("/?page=-1").want(t, http.StatusBadRequest, "The list is not filtered", "Page 1 of 3")
-	if to := ada.get("/?page=99&q=spares").want(t, http.StatusSeeOther).header.Get("Location"); to != "/?page=3&q=spares" {
+	beyond := ada.get("/?page=99&q=spares").want(t, http.StatusSeeOther)
+	if to := beyond.header.Get("Location"); to != "/?page=3&q=spares" {
 		t.Errorf("a page beyond the last one is at %q", to)
 	}
 

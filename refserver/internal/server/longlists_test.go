@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -196,9 +197,11 @@ func endsAtTheLastPage(t *testing.T, admin browser, subscriber string) {
 			t.Errorf("%s999 leads to %s, which is not its last page", list, last)
 		}
 	}
-	for _, list := range []string{"/admin/users?q=nobody&page=", "/admin/mail?state=sent&page=", "/store-credit?page="} {
-		if to := admin.get(list+"7").want(t, http.StatusSeeOther).header.Get("Location"); !strings.HasSuffix(to, "page=1") &&
-			!strings.Contains(to, "page=1&") {
+	first := regexp.MustCompile(`page=1(&|$)`)
+	for _, list := range []string{
+		"/admin/users?q=nobody&page=", "/admin/mail?state=sent&page=", "/store-credit?page=",
+	} {
+		if to := admin.get(list+"7").want(t, http.StatusSeeOther).header.Get("Location"); !first.MatchString(to) {
 			t.Errorf("a page of the empty list %s is at %q", list, to)
 		}
 	}
