@@ -32,10 +32,11 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 		return s.checkoutRefused(w, r, err)
 	}
 	p.Key = cmp.Or(r.Header.Get(idempotency.Header), p.Key)
-	order, err := s.Endpoints.Checkout(r.Context(), user(r), p)
+	order, err := s.order(r, p)
 	if err != nil {
 		return s.checkoutRefused(w, r, err)
 	}
+	s.rememberCart(w, r, "")
 	if s.toPage(w, r, order) {
 		return nil
 	}

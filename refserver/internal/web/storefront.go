@@ -201,6 +201,7 @@ func (s *server) cartChanged(
 	if wantsPage(r) {
 		return s.redirect(w, r, local(r.PostForm.Get("next")), c.Message)
 	}
+	s.rememberCart(w, r, c.Cart.Cart.ID)
 	body["message"], body["cart"] = c.Message, cartJSON(c.Cart)
 	return answer(w, http.StatusOK, body)
 }
