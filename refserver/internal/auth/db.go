@@ -308,25 +308,7 @@ func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.
 
 // findSessions reads the sessions of the hashes.
 func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]signedIn, error) {
-	// Columns of the user are NULL where nobody is signed in.
-	var rows []struct {
-		TokenHash string
-		Data      []byte
-		ExpiresAt rowTime
-		SeenAt    rowTime
-		ID        *string
-		Username  *string
-		Email     *string
-		Role      *string
-		Super     *bool
-		LockedAt  sqldb.Time
-		DeletedAt sqldb.Time
-		FactorOn  *bool
-		CreatedAt sqldb.Time
-
-		Generation int64  // of the session
-		Now        *int64 // of the user
-	}
+	var rows []signedInRow
 	err := d.db.Reader().NewSelect().TableExpr("?(rk)auth_sessions AS s").
 		ColumnExpr(
 			"s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at, "+
@@ -337,40 +319,73 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		Scan(ctx, &rows)
 	found := make(map[string]signedIn, len(rows))
 	for _, row := range rows {
-		if row.ID != nil && row.Generation != *row.Now {
+		if row.ID.Valid && row.Generation.Valid && row.Generation.V != row.Now.V {
 			continue // it was on its way when all sessions ended
 		}
-		s := signedIn{session: Session{
-			TokenHash: row.TokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.at.Time(), SeenAt: row.SeenAt.at.Time(),
-		}}
-		if row.ID != nil && row.LockedAt.IsZero() && row.DeletedAt.IsZero() {
-			s.session.UserID, s.session.Generation = *row.ID, row.Generation
-			s.user = User{
-				ID:        *row.ID,
-				Username:  *row.Username,
-				Email:     *row.Email,
-				Role:      Role(*row.Role),
-				Super:     *row.Super,
-				Factor:    *row.FactorOn,
-				CreatedAt: row.CreatedAt.Time(),
-
-				Generation: row.Generation,
-			}
-		}
-		found[row.TokenHash] = s
+		found[row.TokenHash] = row.signedIn()
 	}
 	return found, err
 }
 
-// rowTime is a time of a row that may be damaged. One that can't be read is
-// the zero time, at which every session has ended, so that one damaged row
-// fails neither its request nor those that are read with it.
-type rowTime struct{ at sqldb.Time }
+// signedInRow is a session and whose it is. Columns of the user are NULL where nobody is signed in.
+type signedInRow struct {
+	TokenHash  string
+	Data       column[[]byte]
+	ExpiresAt  column[sqldb.Time]
+	SeenAt     column[sqldb.Time]
+	Generation column[int64]
+
+	ID        column[string]
+	Username  column[string]
+	Email     column[string]
+	Role      column[string]
+	Super     column[bool]
+	LockedAt  column[sqldb.Time]
+	DeletedAt column[sqldb.Time]
+	FactorOn  column[bool]
+	CreatedAt column[sqldb.Time]
+	Now       column[int64] // the user's generation
+}
+
+// signedIn returns what the row says. A session that is damaged has no times, and that of a user who can't be read
+// is nobody's.
+func (r signedInRow) signedIn() signedIn {
+	s := signedIn{session: Session{TokenHash: r.TokenHash}}
+	if r.Data.damaged || r.Generation.damaged {
+		return s
+	}
+	s.session.Data, s.session.ExpiresAt, s.session.SeenAt = r.Data.V, r.ExpiresAt.V.Time(), r.SeenAt.V.Time()
+	damaged := r.Username.damaged || r.Email.damaged || r.Role.damaged || r.Super.damaged || r.LockedAt.damaged ||
+		r.DeletedAt.damaged || r.FactorOn.damaged || r.Now.damaged
+	if !r.ID.Valid || damaged || !r.LockedAt.V.IsZero() || !r.DeletedAt.V.IsZero() {
+		return s
+	}
+	s.session.UserID, s.session.Generation = r.ID.V, r.Generation.V
+	s.user = User{
+		ID:        r.ID.V,
+		Username:  r.Username.V,
+		Email:     r.Email.V,
+		Role:      Role(r.Role.V),
+		Super:     r.Super.V,
+		Factor:    r.FactorOn.V,
+		CreatedAt: r.CreatedAt.V.Time(),
+
+		Generation: r.Generation.V,
+	}
+	return s
+}
+
+// column is a value of a row that may be damaged. One that can't be read is not valid, so that one damaged row fails
+// neither its request nor those that are read with it.
+type column[T any] struct {
+	sql.Null[T]
+	damaged bool
+}
 
 // Scan implements sql.Scanner.
-func (t *rowTime) Scan(src any) error {
-	if t.at.Scan(src) != nil {
-		t.at = sqldb.Time{}
+func (c *column[T]) Scan(src any) error {
+	if c.Null.Scan(src) != nil {
+		*c = column[T]{damaged: true}
 	}
 	return nil
 }

@@ -152,6 +152,8 @@ func TestASessionThatCanNotBeReadIsNobodys(t *testing.T) {
 		if db.Dialect() == sqlstore.SQLite {
 			damages["a time that is none"] = "expires_at = 'soon'"
 			damages["a use that is none"] = "seen_at = X'00'"
+			damages["a generation that is none"] = "generation = 'x'"
+			damages["data of another type"] = "data = 7"
 		}
 		other := s.browser(t)
 		other.signIn("bob", "battery staple")
