@@ -33,7 +33,9 @@ func TestADamagedRowFailsNoneThatAreReadWithIt(t *testing.T) {
 				if err := store.CreateUser(t.Context(), u, "hash"); err != nil {
 					t.Fatal(err)
 				}
-				s := Session{TokenHash: name, UserID: name, Data: []byte("{}"), ExpiresAt: at.Add(time.Hour), SeenAt: at}
+				s := Session{
+					TokenHash: name, UserID: name, Data: []byte("{}"), ExpiresAt: at.Add(time.Hour), SeenAt: at,
+				}
 				if err := store.InsertSession(t.Context(), s); err != nil {
 					t.Fatal(err)
 				}
