@@ -11,8 +11,11 @@ import (
 	"github.com/returnkit/returnkit/internal/testreq"
 )
 
-// health returns what a probe gets.
-func (b *bench) health(path string) (status int, word, database, reason string) {
+// component is a part of a health report.
+type component struct{ Status, Reason string }
+
+// report returns what a probe gets.
+func (b *bench) report(path string) (status int, word string, components map[string]component) {
 	b.t.Helper()
 	res, err := http.Get(b.url + path)
 	if err != nil {
@@ -21,13 +24,19 @@ func (b *bench) health(path string) (status int, word, database, reason string) 
 	defer res.Body.Close()
 	var report struct {
 		Status     string
-		Components map[string]struct{ Status, Reason string }
+		Components map[string]component
 	}
 	if err := json.NewDecoder(res.Body).Decode(&report); err != nil {
 		b.t.Fatal(err)
 	}
-	db := report.Components["database"]
-	return res.StatusCode, report.Status, db.Status, db.Reason
+	return res.StatusCode, report.Status, report.Components
+}
+
+// health returns what a probe gets, and what it says of the database.
+func (b *bench) health(path string) (status int, word, database, reason string) {
+	b.t.Helper()
+	status, word, components := b.report(path)
+	return status, word, components["database"].Status, components["database"].Reason
 }
 
 var probes = []string{"/health", "/api/system/health", "/health/ready"}

@@ -218,13 +218,6 @@ func Streams(r *http.Request) bool {
 
 // store writes a photo into the file of the request.
 func (in *Intake) store(name string, from io.Reader) (int64, error) {
-	if in.file == nil {
-		f, err := in.u.cfg.Temp()
-		if err != nil {
-			return 0, noRoom(err)
-		}
-		in.file = f
-	}
 	place := len(in.Photos) + 1
 	if place > maxFiles {
 		return 0, problem.Invalid(
@@ -253,11 +246,18 @@ func inBrackets(name string) string {
 	return fmt.Sprintf(" (%.100s)", name)
 }
 
-// written appends to the file of a request and distinguishes the two kinds of failure
-// apart: what the client does, and what the disk does.
+// written appends to the file of a request, which it makes for the first byte: a form whose file field was left empty
+// needs none. It tells two kinds of failure apart: what the client does, and what the disk does.
 type written struct{ in *Intake }
 
 func (w *written) Write(p []byte) (int, error) {
+	if w.in.file == nil {
+		f, err := w.in.u.cfg.Temp()
+		if err != nil {
+			return 0, noRoom(err)
+		}
+		w.in.file = f
+	}
 	n, err := w.in.file.WriteAt(p, w.in.size)
 	w.in.size += int64(n)
 	if err != nil {
