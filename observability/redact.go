@@ -25,6 +25,10 @@ type RedactConfig struct {
 	// Prefixes are what secrets of your own begin with, such as "shop_key_". A word is taken out
 	// that has one of them and more after it.
 	Prefixes []string
+	// Operations are what errors of yours begin with and a secret could be named by, such as "auth" or
+	// "change password": what follows one, a colon and a space is the error that it wraps. That is so at the beginning
+	// of a text or after a colon and a space, and not where more than one space or a quote follows.
+	Operations []string
 }
 
 // Redactor takes secrets out of texts and values: card numbers (13 to 19
@@ -41,6 +45,8 @@ type Redactor struct {
 	// mayHoldSecret looks for.
 	prefixes []string
 	plain    bool
+	// operations are texts whose last word is no name of a secret.
+	operations []string
 }
 
 // NewRedactor returns a Redactor.
@@ -59,6 +65,11 @@ func NewRedactor(c RedactConfig) *Redactor {
 		if p != "" {
 			r.prefixes = append(r.prefixes, p)
 			r.plain = r.plain || !strings.Contains(p, "_")
+		}
+	}
+	for _, op := range c.Operations {
+		if op != "" {
+			r.operations = append(r.operations, op)
 		}
 	}
 	for _, k := range c.Keys {

@@ -134,6 +134,36 @@ func TestOwnPrefixes(t *testing.T) {
 	}
 }
 
+// TestOperationsAreKept: what failed is not taken for a secret, and what is one is taken out beside it.
+func TestOperationsAreKept(t *testing.T) {
+	const x = redacted
+	for name, tc := range map[string]struct{ give, want string }{
+		"a package":                 {"auth: sign in ada: disk full", "auth: sign in ada: disk full"},
+		"an operation of a package": {"auth: insert session: commit: full", "auth: insert session: commit: full"},
+		"wrapped":                   {"shop: auth: change password: full", "shop: auth: change password: full"},
+		"a secret in what it wraps": {"auth: dial: password=hunter2 is wrong", "auth: dial: password=" + x + " is wrong"},
+		"a name after an operation": {"auth: password: hunter2", "auth: password: " + x},
+		"within a sentence":         {"the auth: hunter2", "the auth: " + x},
+		"the end of another word":   {"oauth-token: hunter2", "oauth-token: " + x},
+		"an operation of others":    {"reset token: hunter2", "reset token: " + x},
+		"a value in quotes":         {`auth: "hunter2"`, `auth: "` + x + `"`},
+		"an assignment":             {"auth=hunter2", "auth=" + x},
+		"no space":                  {"auth:hunter2", "auth:" + x},
+		"a member of JSON":          {`{"auth": "hunter2"}`, `{"auth": "` + x + `"}`},
+		"nothing after it":          {"auth: ", "auth: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := NewRedactor(RedactConfig{Operations: []string{"", "auth", "insert session", "change password"}})
+			if got := r.String(tc.give); got != tc.want {
+				t.Errorf("%q becomes %q, want %q", tc.give, got, tc.want)
+			}
+		})
+	}
+	if got := NewRedactor(RedactConfig{}).String("auth: hunter2"); got != "auth: "+x {
+		t.Errorf("without operations: %q", got)
+	}
+}
+
 // Types whose secrets are behind methods.
 type (
 	cardStringer struct{ number string }

@@ -51,12 +51,27 @@ func (r *Redactor) secretAfter(s string, i, end int, spans []span) ([]span, int)
 			value := elementText(s, end)
 			return append(spans, value), value.to
 		}
-	case isAssigned(s, end) && r.sensitive(word): // judged after the cheaper look at what follows
+	case isAssigned(s, end) && r.sensitive(word) && !r.isOperation(s, end): // the cheapest look first
 		if value, ok := assigned(s, end, word); ok {
 			return append(spans, value), resume(s, value)
 		}
 	}
 	return spans, end
+}
+
+// isOperation reports whether an operation ends at s[:end] that wraps another error.
+func (r *Redactor) isOperation(s string, end int) bool {
+	after, ok := strings.CutPrefix(s[end:], ": ")
+	if !ok || after == "" || !isWordByte(after[0]) {
+		return false
+	}
+	for _, op := range r.operations {
+		before, ok := strings.CutSuffix(s[:end], op)
+		if ok && (before == "" || strings.HasSuffix(before, ": ")) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayHoldSecret is a quick look that lets most lines pass: every form of

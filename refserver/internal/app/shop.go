@@ -210,9 +210,16 @@ func Open(
 	return s, nil
 }
 
-// Redactor takes secrets out of what the shop logs, partners' keys too.
+// Redactor takes secrets out of what the shop logs, partners' keys too, and keeps what package auth was doing.
 func Redactor() *observability.Redactor {
-	return observability.NewRedactor(observability.RedactConfig{Prefixes: []string{partner.KeyStart}})
+	return observability.NewRedactor(observability.RedactConfig{
+		Prefixes: []string{partner.KeyStart},
+		Operations: []string{
+			"auth", "change password", "reset password", "make reset token", "user of a reset token",
+			"encode session", "decode session", "find session", "insert session", "update session", "touch session",
+			"delete session", "delete expired sessions", "end session", "end sessions",
+		},
+	})
 }
 
 // onClose has fn called by Close, before what was opened earlier.

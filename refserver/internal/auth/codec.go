@@ -26,7 +26,7 @@ func (textCodec) Encode(deadline time.Time, values map[string]any) ([]byte, erro
 	for k, v := range values {
 		text, ok := v.(string)
 		if !ok {
-			return nil, fmt.Errorf("auth: session: %s is a %T; a session holds texts", k, v)
+			return nil, fmt.Errorf("auth: encode session: %s is a %T; a session holds texts", k, v)
 		}
 		d.Values[k] = text
 	}
@@ -37,7 +37,7 @@ func (textCodec) Encode(deadline time.Time, values map[string]any) ([]byte, erro
 func (textCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	var d sessionData
 	if err := json.Unmarshal(b, &d); err != nil {
-		return time.Time{}, nil, fmt.Errorf("auth: session: %w", err)
+		return time.Time{}, nil, fmt.Errorf("auth: decode session: %w", err)
 	}
 	values := make(map[string]any, len(d.Values))
 	for k, v := range d.Values {

@@ -295,7 +295,7 @@ func (s signedIn) own() signedIn {
 func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.Time) (Session, User, bool, error) {
 	s, ok, err := d.sessions.Find(ctx, tokenHash)
 	if err != nil {
-		return Session{}, User{}, false, fmt.Errorf("auth: session: %w", err)
+		return Session{}, User{}, false, fmt.Errorf("auth: find session: %w", err)
 	}
 	if ok && (s.session.ExpiresAt.IsZero() || s.session.SeenAt.IsZero()) {
 		return Session{}, User{}, false, d.DeleteSession(ctx, tokenHash) // a damaged row: no time ends it
