@@ -23,7 +23,7 @@ const strengthPrefix = 32
 func (s *Service) hashNew(
 	ctx context.Context, enter func(context.Context) (func(), error), password, username, email string,
 ) (string, error) {
-	if err := checkPasswordText(password); err != nil {
+	if err := CheckPasswordText(password); err != nil {
 		return "", err
 	}
 	return s.hasher.hashIn(ctx, enter, password, func() error { return s.judge(password, username, email) })
@@ -65,6 +65,12 @@ func (s *Service) ChangePassword(ctx context.Context, old, password, address str
 		return fmt.Errorf("auth: change password of %s: %w", u.Username, err)
 	}
 	return nil
+}
+
+// CheckOwnPassword checks the password of the user of ctx; a wrong one counts as a failed sign-in.
+func (s *Service) CheckOwnPassword(ctx context.Context, password, address string) error {
+	_, err := s.confirm(ctx, password, address)
+	return err
 }
 
 // confirm checks the password of the user of ctx.

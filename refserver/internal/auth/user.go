@@ -101,7 +101,7 @@ func (r Registration) Validate() error {
 			Message: "That is not an e-mail address; one looks like name@example.com",
 		}
 	}
-	return checkPasswordText(r.Password)
+	return CheckPasswordText(r.Password)
 }
 
 // isAddress reports whether text is an e-mail address and nothing else. What isn't printed, such as a mark
@@ -114,9 +114,9 @@ func isAddress(text string) bool {
 	return err == nil && a.Address == text
 }
 
-// checkPasswordText returns an *Error with CodeInvalid unless the password is text
+// CheckPasswordText returns an *Error with CodeInvalid unless the password is text
 // of an allowed length.
-func checkPasswordText(password string) error {
+func CheckPasswordText(password string) error {
 	switch n := utf8.RuneCountInString(password); {
 	case !utf8.ValidString(password):
 		return &Error{Code: CodeInvalid, Field: "password", Message: "The password must be text in UTF-8"}

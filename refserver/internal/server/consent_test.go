@@ -173,7 +173,7 @@ func TestADoubleClickOnANewProductIsOneProduct(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := staff.get("/admin/products").want(t, http.StatusOK)
-	_, form, _ := strings.Cut(page.body, `method="post" action="/admin/products"`)
+	_, form, _ := strings.Cut(page.body, `method="post" novalidate action="/admin/products"`)
 	form, _, _ = strings.Cut(form, "</form>")
 	fields := url.Values{
 		"name":             {"Cable"},

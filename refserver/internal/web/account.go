@@ -32,6 +32,18 @@ func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
 	return s.page(w, r, "login", "Sign in", accountForm{Open: s.Endpoints.RegistrationOpen() == nil})
 }
 
+// unknown says that nobody has the name and the password, which may be missing.
+func (f accountForm) unknown(password string) error {
+	wrong := []problem.Mistake{{Field: "username", Prompt: f.Problem}}
+	if f.Username == "" {
+		wrong[0].Prompt += ". Enter your username."
+	}
+	if password == "" {
+		wrong = append(wrong, problem.Mistake{Field: "password", Prompt: "Enter your password."})
+	}
+	return problem.Mistaken(wrong...)
+}
+
 func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
@@ -43,11 +55,13 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.redirect(w, r, "/login/code", "")
 	case auth.CodeCredentials:
 		form.Problem = "Invalid username or password"
+		refused(r, problem.Of(form.unknown(r.PostForm.Get("password"))), nil)
 		return s.page(w, r, "login", "Sign in", form)
 	case auth.CodeTooManyAttempts, auth.CodeLocked:
 		p := problem.Of(err)
 		p.SetRetryAfter(w.Header())
 		form.Problem = p.Message
+		refused(r, p, nil)
 		return s.pageStatus(w, r, p.Status, "login", "Sign in", form)
 	}
 	if err != nil {

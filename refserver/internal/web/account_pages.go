@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
@@ -69,13 +71,28 @@ func (s *server) accountDone(w http.ResponseWriter, r *http.Request, err error, 
 	return s.showAccount(w, r, p.Status, note{Tone: "bad", Text: p.Message + ".", Code: p.Code})
 }
 
+// typedTwice is what is wrong with the second of two new passwords.
+func typedTwice(f url.Values) error {
+	switch f.Get("new_password_again") {
+	case f.Get("new_password"):
+		if f.Get("new_password") != "" {
+			return nil
+		}
+		fallthrough
+	case "":
+		return problem.Invalid("new_password_again", "Type the new password a second time")
+	}
+	return problem.Invalid("new_password_again", "The two passwords differ. Type the same one twice")
+}
+
 func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	f := r.PostForm
-	if f.Get("new_password") != f.Get("new_password_again") {
-		p := problem.Invalid("new_password_again", "The two new passwords differ. Type the same one twice")
-		return s.accountDone(w, r, p, "", "")
+	err := problem.Join(auth.CheckPasswordText(f.Get("new_password")), typedTwice(f))
+	if err != nil {
+		err = problem.Join(s.Auth.CheckOwnPassword(r.Context(), f.Get("old_password"), s.ClientAddress(r)), err)
+	} else {
+		err = s.Auth.ChangePassword(r.Context(), f.Get("old_password"), f.Get("new_password"), s.ClientAddress(r))
 	}
-	err := s.Auth.ChangePassword(r.Context(), f.Get("old_password"), f.Get("new_password"), s.ClientAddress(r))
 	return s.accountDone(w, r, err, "/account", "Your password is changed. All other sessions have ended.")
 }
 
@@ -101,7 +118,13 @@ func (s *server) forgot(w http.ResponseWriter, r *http.Request) error {
 	if !s.Auth.SendsMail() {
 		return s.forgotForm(w, r)
 	}
-	if err := s.Auth.RequestReset(r.Context(), r.PostForm.Get("email")); err != nil {
+	email := strings.TrimSpace(r.PostForm.Get("email"))
+	if !isEmail(email) {
+		p := problem.Invalid("email", "Enter the e-mail address of your account, such as ada@example.com").Problem
+		refused(r, p, nil)
+		return s.pageStatus(w, r, p.Status, "account_forgot", "Reset your password", forgotBody{})
+	}
+	if err := s.Auth.RequestReset(r.Context(), email); err != nil {
 		return err
 	}
 	return s.page(w, r, "account_forgot", "Reset your password", forgotBody{Sent: true})
@@ -117,10 +140,8 @@ func (s *server) resetForm(w http.ResponseWriter, r *http.Request) error {
 func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	f := r.PostForm
 	body := resetBody{Token: f.Get("token")}
-	var err error
-	if f.Get("new_password") != f.Get("new_password_again") {
-		err = problem.Invalid("new_password_again", "The two passwords differ. Type the same one twice")
-	} else {
+	err := problem.Join(auth.CheckPasswordText(f.Get("new_password")), typedTwice(f))
+	if err == nil {
 		_, err = s.Auth.ResetPassword(r.Context(), body.Token, f.Get("new_password"))
 	}
 	if err == nil {

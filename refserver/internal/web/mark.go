@@ -34,6 +34,7 @@ func (s *server) mark(page []byte, action string, f *refusal) ([]byte, error) {
 			wrong[0].Field = only
 		}
 	}
+	inOrder(form, wrong)
 	for i := range wrong {
 		wrong[i].Field = markField(form, wrong[i], i)
 	}
@@ -53,6 +54,17 @@ func (s *server) mark(page []byte, action string, f *refusal) ([]byte, error) {
 		return nil, fmt.Errorf("write the page of a refused form: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// inOrder sorts mistakes as the form has their fields. What is about no field of it comes first.
+func inOrder(form *html.Node, wrong mistakes) {
+	if form == nil {
+		return
+	}
+	fields := controls(form)
+	slices.SortStableFunc(wrong, func(a, b mistake) int {
+		return slices.Index(fields, controlOf(form, a.Field)) - slices.Index(fields, controlOf(form, b.Field))
+	})
 }
 
 // summary is the list of mistakes as the pages have it.

@@ -132,3 +132,20 @@ func TestOnlyAPageIsTakenIn(t *testing.T) {
 		})
 	}
 }
+
+func TestMistakesAreInTheOrderOfTheFields(t *testing.T) {
+	t.Parallel()
+	root, err := html.Parse(strings.NewReader(`<form><input name="a"><input name="b"><input name="c"></form>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := mistakes{{"c", "C."}, {"", "The whole."}, {"a", "A."}, {"b", "B."}}
+	inOrder(find(root, func(n *html.Node) bool { return n.Data == "form" }), wrong)
+	got := ""
+	for _, m := range wrong {
+		got += m.Message
+	}
+	if got != "The whole.A.B.C." {
+		t.Errorf("they are told as %s", got)
+	}
+}

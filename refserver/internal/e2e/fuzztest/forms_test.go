@@ -21,6 +21,8 @@ type form struct {
 	multipart            bool
 	fields               []contract.Field
 	typed                []string // fields that people type into
+	required             []string // those that may not be empty
+	unchecked            bool     // by the browser, which would say one mistake at a time
 }
 
 // shape names forms that differ in ids alone.
@@ -117,7 +119,7 @@ var untyped = []string{"hidden", "radio", "checkbox", "file", "submit"}
 func formOf(node *html.Node, page string) form {
 	f := form{
 		page: page, method: strings.ToUpper(attr(node, "method")), action: attr(node, "action"),
-		multipart: attr(node, "enctype") == "multipart/form-data",
+		multipart: attr(node, "enctype") == "multipart/form-data", unchecked: hasAttr(node, "novalidate"),
 	}
 	if f.method == "" {
 		f.method = http.MethodGet
@@ -129,6 +131,9 @@ func formOf(node *html.Node, page string) form {
 		name := attr(n, "name")
 		if n.Type != html.ElementNode || name == "" {
 			continue
+		}
+		if hasAttr(n, "required") {
+			f.required = append(f.required, name)
 		}
 		switch n.Data {
 		case "input", "button":
