@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 // testCards are the numbers of https://docs.stripe.com/testing that do not
@@ -49,40 +49,11 @@ var brandNames = map[string]brand{
 // CardToken turns what a card form holds into a test payment method of the
 // provider: number (spaces and dashes allowed), expiry MM/YYYY and the name of
 // the brand, which may be empty or credit or debit. The number is checked and goes no further:
-// it is in no error. The error is an *orders.Error with CodeInvalid and the
-// form's field.
+// it is in no error. The error is a *problem.Error with all that is wrong, at the form's fields.
 func CardToken(number, expires, kind string, now time.Time) (string, error) {
-	digits, ok := cardDigits(number)
-	if !ok {
-		return "", badCard("card_number", "A card number has 12 to 19 digits and nothing else but spaces and dashes")
-	}
-	if !input.Luhn(digits) {
-		return "", badCard("card_number", "That is not a card number; one digit is wrong or missing. Please check it")
-	}
-	b, ok := brandOf(digits)
-	if !ok {
-		return "", badCard(
-			"card_number",
-			"The shop accepts Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; "+
-				"this number is none of these",
-		)
-	}
-	word := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
-	named, known := brandNames[word]
-	switch {
-	case !known && !slices.Contains(noBrand, word):
-		return "", badCard(
-			"card_type",
-			"The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; "+
-				"or Credit or Debit, or left out",
-		)
-	case known && named != b:
-		return "", badCard(
-			"card_type",
-			fmt.Sprintf("This is the number of a %s card, not %s. Please check both", b.name, named.name),
-		)
-	}
-	if err := checkExpiry(expires, now); err != nil {
+	digits, b, wrongNumber := checkNumber(number)
+	wrongKind := checkKind(kind, b)
+	if err := problem.Join(wrongNumber, wrongKind, checkExpiry(expires, now)); err != nil {
 		return "", err
 	}
 	if token, ok := testCards[digits]; ok {
@@ -91,8 +62,50 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	return b.token, nil
 }
 
+// checkNumber returns the digits of a card's number and its brand; none of a wrong number.
+func checkNumber(number string) (string, brand, error) {
+	digits, ok := cardDigits(number)
+	if !ok {
+		return "", brand{}, badCard(
+			"card_number", "A card number has 12 to 19 digits and nothing else but spaces and dashes")
+	}
+	if !input.Luhn(digits) {
+		return "", brand{}, badCard(
+			"card_number", "That is not a card number; one digit is wrong or missing. Please check it")
+	}
+	b, ok := brandOf(digits)
+	if !ok {
+		return "", brand{}, badCard(
+			"card_number",
+			"The shop accepts Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; "+
+				"this number is none of these",
+		)
+	}
+	return digits, b, nil
+}
+
+// checkKind compares the name of a brand with that of the number, where there is one.
+func checkKind(kind string, b brand) error {
+	word := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
+	named, known := brandNames[word]
+	switch {
+	case !known && !slices.Contains(noBrand, word):
+		return badCard(
+			"card_type",
+			"The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; "+
+				"or Credit or Debit, or left out",
+		)
+	case known && b != (brand{}) && named != b:
+		return badCard(
+			"card_type",
+			fmt.Sprintf("The number is that of a %s card, not %s. Please check both", b.name, named.name),
+		)
+	}
+	return nil
+}
+
 func badCard(field, message string) error {
-	return &orders.Error{Code: orders.CodeInvalid, Field: field, Message: message}
+	return problem.Invalid(field, message)
 }
 
 // cardDigits returns the digits of a card number as people type it.

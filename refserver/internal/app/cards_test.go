@@ -1,12 +1,13 @@
 package app
 
 import (
-	"errors"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func TestCardsBecomeTestPaymentMethods(t *testing.T) {
@@ -59,14 +60,26 @@ func TestBadCardsAreRefusedWithTheFieldAndNeverShown(t *testing.T) {
 		"long over":           {good, "12/2001", "Visa", "card_exp_date"},
 	} {
 		token, err := CardToken(tc.number, tc.expires, tc.kind, now)
-		e, ok := errors.AsType[*orders.Error](err)
-		if !ok || token != "" || e.Code != orders.CodeInvalid || e.Field != tc.field || e.Message == "" {
+		p := problem.Of(err)
+		if err == nil || token != "" || p.Status != http.StatusBadRequest || len(p.Mistakes) != 1 ||
+			p.Mistakes[0].Field != tc.field || p.Message == "" {
 			t.Errorf("%s: %q, %v; want a refusal of %s", name, token, err, tc.field)
 			continue
 		}
 		if digits, _ := cardDigits(tc.number); len(digits) > 4 && strings.Contains(err.Error(), digits[:6]) {
 			t.Errorf("%s: the error shows the number: %v", name, err)
 		}
+	}
+}
+
+func TestAllThatIsWrongWithACardIsSaidAtOnce(t *testing.T) {
+	_, err := CardToken("4242", "12", "Gift card", time.Now())
+	var fields []string
+	for _, m := range problem.Of(err).Mistakes {
+		fields = append(fields, m.Field)
+	}
+	if want := []string{"card_number", "card_type", "card_exp_date"}; !slices.Equal(fields, want) {
+		t.Errorf("%v is about %v, want %v", err, fields, want)
 	}
 }
 
