@@ -40,7 +40,7 @@ func (b *bench) up() {
 }
 
 // TestPhotosThatCantBeStoredDoNotStopTheShop is fault O12: a directory of photos that is gone is made again, and
-// where it can't be, who sends one is told, and everything else works.
+// where it can't be, a request with one is refused in words, and everything else works.
 func TestPhotosThatCantBeStoredDoNotStopTheShop(t *testing.T) {
 	t.Parallel()
 	b := open(t)
