@@ -146,6 +146,6 @@ func TestMistakesAreInTheOrderOfTheFields(t *testing.T) {
 		got += m.Message
 	}
 	if got != "The whole.A.B.C." {
-		t.Errorf("they are told as %s", got)
+		t.Errorf("they are shown as %s", got)
 	}
 }
