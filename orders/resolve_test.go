@@ -167,3 +167,54 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 		})
 	}
 }
+
+// forgetful is a gateway that has lost all payments when it is looked up.
+type forgetful struct{ *orderstest.Gateway }
+
+func (forgetful) FindPayment(context.Context, string) (payment.PaymentStatus, payment.Result) {
+	return "", payment.Result{
+		Outcome: payment.OutcomeUnknown, Failure: payment.UnknownAtProvider, Code: "resource_missing", HTTP: 404,
+	}
+}
+
+// TestAPaymentThatTheProviderDoesNotKnowIsPaidOnlyByItsAmount: staff who call it captured are against the evidence,
+// and those who call it not captured are with it.
+func TestAPaymentThatTheProviderDoesNotKnowIsPaidOnlyByItsAmount(t *testing.T) {
+	for _, captured := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, func(c *orders.Config) {
+				c.Gateway = forgetful{c.Gateway.(*orderstest.Gateway)}
+				c.QueueLimit, c.GiveUpAfter = time.Hour, 2*time.Hour
+			})
+			s.fill(3)
+			s.gateway.Script(orderstest.CallConfirm, orderstest.FaultLostBefore)
+			s.gateway.Always(orderstest.CallCancel, orderstest.FaultLostBefore)
+			o, err := s.Checkout(t.Context(), card(""))
+			must(t, err)
+			s.work(3 * time.Hour)
+			s.expect("needs review", s.order(o.ID).Payment.Work.NeedsReview, true)
+			r := orders.Resolution{Captured: captured, Reason: "seen there"}
+			want := orders.StatusCanceled
+			if captured {
+				want = orders.StatusCompleted
+				_, err := s.Resolve(t.Context(), o.ID, staff, r)
+				s.expect("without the amount", orders.CodeOf(err), orders.CodeUnconfirmed)
+				r.Confirmed = money.New(o.Payment.Amount+1, o.Currency)
+				_, err = s.Resolve(t.Context(), o.ID, staff, r)
+				s.expect("with another amount", orders.CodeOf(err), orders.CodeInvalid)
+				now := s.order(o.ID)
+				s.expect("left as it is", []any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken},
+					"[queued true ]")
+				r.Confirmed = money.New(o.Payment.Amount, o.Currency)
+			}
+			o, err = s.Resolve(t.Context(), o.ID, staff, r)
+			must(t, err)
+			s.expect("resolved", o.Status, want)
+			events, err := s.Events(t.Context(), o.ID)
+			must(t, err)
+			s.expect("the provider's answer is in the history", slices.ContainsFunc(events, func(e event.Event) bool {
+				return strings.Contains(string(e.Data), "against the provider's answer: the provider has no such payment")
+			}), captured)
+		})
+	}
+}

@@ -38,11 +38,12 @@ type Resolution struct {
 // A payment that exists is looked up first, and one that is not captured is
 // canceled at the provider. Where the provider says the opposite, or the order
 // is being charged at this moment, Resolve returns CodePaymentUncertain and
-// changes nothing. Where the provider has captured another amount, what staff say stands only with
-// the amount of the payment in r.Confirmed: without it Resolve returns CodeUnconfirmed, with
-// another one CodeInvalid. The provider's answer is then kept beside the reason. What they say
-// stands also where the provider gives no answer: only someone who has seen there that the payment
-// is canceled, or does not exist, may say that it is not captured.
+// changes nothing. Where the provider has captured another amount, or does not know a payment that
+// staff say is captured, what they say stands only with the amount of the payment in r.Confirmed:
+// without it Resolve returns CodeUnconfirmed, with another one CodeInvalid. The provider's answer
+// is then kept beside the reason. What they say stands also where the provider gives no answer:
+// only someone who has seen there that the payment is canceled, or does not exist, may say that it
+// is not captured.
 // On a service of With it is payment.ErrInTransaction.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
 	captured, reason := r.Captured, r.Reason
@@ -116,6 +117,9 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, r Re
 		return "", o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
 	case status == payment.Captured && otherAmount:
 		against = "the provider has captured " + money.New(found.Amount, o.Currency).String()
+		return against, r.confirmed(against, money.New(o.Payment.Amount, o.Currency))
+	case captured && found.Why() == payment.UnknownAtProvider:
+		against = "the provider has no such payment"
 		return against, r.confirmed(against, money.New(o.Payment.Amount, o.Currency))
 	case !captured && status == payment.Open:
 		return "", s.cancelThere(ctx, o, lease)

@@ -190,12 +190,19 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, r
 	}, reference)
 }
 
+// unknownHere is the answer to a look-up of what does not exist.
+func unknownHere() payment.Result {
+	return payment.Result{
+		Outcome: payment.OutcomeUnknown, Failure: payment.UnknownAtProvider, Code: "resource_missing", HTTP: 404,
+	}
+}
+
 // FindPayment implements payment.ChargeGateway.
 func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.PaymentStatus, payment.Result) {
 	var status payment.PaymentStatus
 	r := g.do(ctx, CallFind, payment.ChargeRequest{}, func(p *object) (payment.Result, string) {
 		if p == nil {
-			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, providerID
+			return unknownHere(), providerID
 		}
 		status = p.state
 		return read(p, providerID), providerID

@@ -95,7 +95,7 @@ func (g *Gateway) pageState(
 	a := g.do(ctx, c, r, func(*object) (payment.Result, string) {
 		p := g.pages[pageID]
 		if p == nil || p.OrderID != r.OrderID {
-			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, pageID
+			return unknownHere(), pageID
 		}
 		if end && p.state() != payment.Open {
 			return refused("the page is not open", payment.Setup), pageID

@@ -65,7 +65,8 @@ type ChargeGateway interface {
 	ConfirmPayment(ctx context.Context, r ChargeRequest, providerID string) Result
 	// FindPayment reads the payment object and returns its state, with
 	// OutcomeDone. With any other outcome the state was not read and is empty.
-	// An object that does not exist is not read: OutcomeUnknown.
+	// An object that does not exist is not read: OutcomeUnknown, with the failure
+	// UnknownAtProvider where the provider says so.
 	FindPayment(ctx context.Context, providerID string) (PaymentStatus, Result)
 	// CancelPayment asks that the payment never be captured, and returns its
 	// state after that, with OutcomeDone: Canceled where it worked, Captured

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -220,6 +221,34 @@ func TestWhyARefundHasNoEffect(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			if a := provider(t, says(tc.status, tc.body)).CreateRefund(t.Context(), refund); a.Failure != tc.want {
 				t.Errorf("%q, want %q (%+v)", a.Failure, tc.want, a)
+			}
+		})
+	}
+}
+
+// TestALookUpTellsWhatStripeDoesNotKnow from what could not be read. The outcome is unknown either way.
+func TestALookUpTellsWhatStripeDoesNotKnow(t *testing.T) {
+	missing := stripeError("invalid_request_error", "resource_missing")
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		want   payment.Failure
+	}{
+		"no such object":         {http.StatusNotFound, missing, payment.UnknownAtProvider},
+		"no such route":          {http.StatusNotFound, "<html>not found</html>", payment.NotYetKnown},
+		"the code of another":    {http.StatusInternalServerError, missing, payment.NotYetKnown},
+		"too many calls":         {http.StatusTooManyRequests, stripeError("x", "rate_limit"), payment.NotYetKnown},
+		"the wrong key":          {http.StatusUnauthorized, stripeError("x", ""), payment.NotYetKnown},
+		"an answer that is none": {http.StatusOK, "{}", payment.NotYetKnown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := provider(t, says(tc.status, tc.body))
+			_, found := g.FindPayment(t.Context(), "pi_1")
+			_, page := g.FindPage(t.Context(), pageRequest.ChargeRequest, "cs_1")
+			for what, r := range map[string]payment.Result{"a payment": found, "a page": page} {
+				if r.Outcome != payment.OutcomeUnknown || r.Failure != tc.want {
+					t.Errorf("%s: %s, %s; want unknown, %s", what, r.Outcome, r.Failure, tc.want)
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package stripegateway
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/stripe/stripe-go/v85"
 
@@ -79,7 +80,7 @@ func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.P
 	defer cancel()
 	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, providerID, nil)
 	if err != nil {
-		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), chargeFailure)
+		return "", notFound(classify(err, s, payment.Result{}, nil))
 	}
 	return stateOf(pi.Status, classify(nil, s, g.intent(providerID, stateRead)(pi), nil))
 }
@@ -128,6 +129,16 @@ var paymentStates = map[stripe.PaymentIntentStatus]payment.PaymentStatus{
 	stripe.PaymentIntentStatusRequiresConfirmation:  payment.Open,
 	stripe.PaymentIntentStatusProcessing:            payment.Processing,
 	stripe.PaymentIntentStatusRequiresAction:        payment.Processing,
+}
+
+// notFound explains a look-up that did not read a payment, or a page, and tells one that Stripe does not know from one
+// that could not be read.
+func notFound(a payment.Result) payment.Result {
+	a = explain(lookupFailed(a), chargeFailure)
+	if f := chargeFailure(a.Code); f == payment.UnknownAtProvider && a.HTTP == http.StatusNotFound {
+		a.Failure = f
+	}
+	return a
 }
 
 // lookupFailed is the answer of a look-up that did not read what it looked for.

@@ -84,7 +84,7 @@ func (g *Gateway) FindPage(
 	params.AddExpand("payment_intent")
 	c, err := g.client.V1CheckoutSessions.Retrieve(ctx, pageID, params)
 	if err != nil {
-		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), chargeFailure)
+		return "", notFound(classify(err, s, payment.Result{}, nil))
 	}
 	return g.sessionState(c, r, pageID, s)
 }

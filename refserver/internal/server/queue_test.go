@@ -208,8 +208,16 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 				path := "/admin/queue/orders/" + o.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
 				staff.form(path, url.Values{"outcome": {"x"}, "reason": {"why"}}).want(t, 400)
-				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 302)
-				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 409)
+				fields := url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}
+				if tc.outcome == "paid" { // the provider answers, and does not know the payment
+					amount := money.New(o.Payment.Amount, o.Currency).Decimal()
+					staff.form(path, fields).want(t, 409, "The provider has no such payment", "Enter "+amount, "seen there")
+					fields.Set("confirm_amount", "0.01")
+					staff.form(path, fields).want(t, 400, `value="0.01"`)
+					fields.Set("confirm_amount", amount)
+				}
+				staff.form(path, fields).want(t, 302)
+				staff.form(path, fields).want(t, 409)
 				o, err := b.Orders.Order(ctx, o.ID)
 				if err != nil || o.Status != tc.want ||
 					o.Payment.Work.NeedsReview ||
