@@ -23,7 +23,7 @@ const twoDecimals = `aed afn all amd aoa ars aud awg azn bam bbd bdt bmd bnd bob
 	cdf chf cny cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr ils
 	inr jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio
 	nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd svc szl thb tjs
-	top try ttd twd tzs uah usd uyu uzs wst xcd yer zar zmw`
+	top try ttd twd tzs uah usd uyu uzs wst xcd xcg yer zar zmw`
 
 // units is Stripe's table of currencies:
 // https://docs.stripe.com/currencies#minor-units, with its sections on

@@ -3,6 +3,7 @@ package paysim
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/returnkit/returnkit/orders/money"
@@ -48,4 +49,26 @@ func TestStripeGatewayOnThisProvider(t *testing.T) {
 			Fault: func(_ refundstest.Call, f refundstest.Fault) { transport.Script(f) },
 		}
 	})
+}
+
+// TestTheGatewayChargesInEveryCurrencyOfThisProvider that ISO 4217 has not withdrawn.
+func TestTheGatewayChargesInEveryCurrencyOfThisProvider(t *testing.T) {
+	gateway, err := stripegateway.New(stripegateway.Config{Key: "sk_test_123"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range currencyRules {
+		c, err := money.ParseCurrency(strings.ToUpper(r.code))
+		if err != nil {
+			continue
+		}
+		whole := int64(1)
+		for range c.Digits() {
+			whole *= 10
+		}
+		amount := (2*Smallest(r.code)/100 + 1) * whole
+		if below, above, ok := gateway.Chargeable(amount, c); !ok || below != amount || above != amount {
+			t.Errorf("%s: charged are %d and %d, %t", money.New(amount, c), below, above, ok)
+		}
+	}
 }

@@ -140,6 +140,17 @@ func (r currencyRule) maximum() int64 {
 	return maxAmount
 }
 
+// Smallest returns the smallest charge in a currency, in hundredths of its unit rounded up; 0 for a currency that the
+// provider doesn't know.
+func Smallest(c string) (hundredths int64) {
+	r, _ := ruleFor(strings.ToLower(c))
+	unit := int64(1)
+	for range r.kind.digits() {
+		unit *= 10
+	}
+	return (r.minimum*100 + unit - 1) / unit
+}
+
 // ruleFor finds the rule of a currency in lower case.
 func ruleFor(code string) (currencyRule, bool) {
 	i := slices.IndexFunc(currencyRules, func(r currencyRule) bool { return r.code == code })
