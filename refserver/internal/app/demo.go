@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -173,8 +174,12 @@ func (s *App) demoCatalogue(ctx context.Context, have []orders.Product) (int64, 
 	return have[0].ID, nil
 }
 
-// minor turns hundredths into the smallest unit of the shop's currency.
+// minor turns hundredths into the smallest unit of the shop's currency. Where that is worth little, all prices of the
+// demo are ten times as high, or a hundred times, so that the provider takes the payment of the demo order.
 func (s *App) minor(hundredths int64) int64 {
+	for price := demoProducts[0].price; price < 2*paysim.Smallest(string(s.Config.Currency)); price *= 10 {
+		hundredths *= 10
+	}
 	for range s.Config.Money().Digits() {
 		hundredths *= 10
 	}
@@ -202,18 +207,27 @@ func (s *App) demoOrder(ctx context.Context, super auth.User, laptop int64) (ord
 			break
 		}
 	}
-	cart, err := s.Orders.SetCartQuantity(ctx, super.ID, laptop, 1)
-	if err != nil {
-		return orders.Order{}, fmt.Errorf("demo cart: %w", err)
+	o, err := s.buyDemo(ctx, buyer, laptop, 1)
+	if orders.CodeOf(err) == orders.CodeAmountNotChargeable {
+		// The provider carries whole units alone of some currencies, and half of one is shipping.
+		o, err = s.buyDemo(ctx, buyer, laptop, 2)
 	}
-	o, err := s.Orders.Checkout(ctx, orders.CheckoutRequest{
-		Customer: buyer, CartID: cart.Cart.ID, IdempotencyKey: demoKey, Method: payment.Card,
-		Token: visa.token, Source: "demo",
-	})
 	if err != nil {
 		return orders.Order{}, fmt.Errorf("demo order: %w", err)
 	}
 	return o, nil
+}
+
+// buyDemo buys so many laptops by card.
+func (s *App) buyDemo(ctx context.Context, buyer event.Actor, laptop int64, quantity int) (orders.Order, error) {
+	cart, err := s.Orders.SetCartQuantity(ctx, buyer.ID, laptop, quantity)
+	if err != nil {
+		return orders.Order{}, err
+	}
+	return s.Orders.Checkout(ctx, orders.CheckoutRequest{
+		Customer: buyer, CartID: cart.Cart.ID, IdempotencyKey: demoKey, Method: payment.Card,
+		Token: visa.token, Source: "demo",
+	})
 }
 
 // demoReturn files and authorizes the return of the demo order.

@@ -251,6 +251,26 @@ func TestTheDemoDataIsThereWhateverThePolicy(t *testing.T) {
 	}
 }
 
+// TestTheDemoDataIsThereInEveryCurrency: in some the laptop cost less than the provider charges.
+func TestTheDemoDataIsThereInEveryCurrency(t *testing.T) {
+	t.Parallel()
+	for currency, laptop := range map[string]int64{
+		"KWD": 1_050_000, "HUF": 105_000, "UGX": 10_500, "VND": 105_000, "IDR": 10_500_000, "COP": 1_050_000,
+		"LBP": 10_500_000, "ISK": 1_050, "MGA": 1_050_000, "XCG": 105_000,
+	} {
+		t.Run(currency, func(t *testing.T) {
+			s := open(t, false, "CURRENCY="+currency)
+			list, _, err := s.Returns.Returns(t.Context(), returns.Query{Text: app.DemoRMA})
+			if err != nil || len(list) != 1 {
+				t.Errorf("%d returns, %v", len(list), err)
+			}
+			if products, err := s.Orders.Products(t.Context()); err != nil || products[0].Price != laptop {
+				t.Errorf("the laptop costs %d, want %d, %v", products[0].Price, laptop, err)
+			}
+		})
+	}
+}
+
 func TestACurrencyWithoutDecimalsHasDemoDataToo(t *testing.T) {
 	t.Parallel()
 	s := open(t, false, "CURRENCY=JPY")
