@@ -58,7 +58,7 @@ func (s *server) estimate(r *http.Request, f url.Values) (returns.Estimate, erro
 		return returns.Estimate{}, err
 	}
 	if len(p.Items) == 0 {
-		return returns.Estimate{}, problem.Invalid("items", "Enter how many units of an item you want to return.")
+		return returns.Estimate{}, problem.Invalid("items", noItems)
 	}
 	return s.Endpoints.EstimateReturn(r.Context(), user(r), p)
 }

@@ -117,7 +117,7 @@ func TestARequestThatCannotBeEstimatedIsCorrectedOnItsPage(t *testing.T) {
 	ada.get("/returns/new?sale_id="+o.ID+"&reason=OTHER&"+field+"=3").
 		want(http.StatusBadRequest, "only 2 were bought", "Update refund estimate", `value="3"`)
 	ada.get("/returns/new?sale_id="+o.ID+"&reason=OTHER&"+field+"=0").
-		want(http.StatusBadRequest, "Enter how many units")
+		want(http.StatusBadRequest, "Choose at least one item")
 	ada.photos("/returns/request", nil, "step", "estimate", "sale_id", o.ID, "reason", "OTHER", field, "1",
 		"details", "a scratch").want(http.StatusOK, "Request return for $", "a scratch")
 	other := bob.get("/returns/new?sale_id=" + o.ID + "&reason=OTHER&" + field + "=1").want(http.StatusBadRequest)
@@ -126,5 +126,40 @@ func TestARequestThatCannotBeEstimatedIsCorrectedOnItsPage(t *testing.T) {
 	}
 	if _, n, err := b.Returns.Returns(t.Context(), returns.Query{OrderID: o.ID}); err != nil || n != 0 {
 		t.Errorf("%d requests, %v", n, err)
+	}
+}
+
+// What is missing in a request and what the policy says of its items is said at once, at the fields,
+// on the page of the estimate as on that of the request.
+func TestAllThatIsWrongWithARequestIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada := b.customer("ada")
+	o := b.bought(ada, 1)
+	field := "quantity_" + o.Lines[0].ID
+	for _, tt := range []struct {
+		name, units, reason string
+		says, marks         []string
+	}{
+		{"no reason for too many", "7", "", []string{"Choose a reason.", "You can return up to 1"}, []string{"reason", field}},
+		{"no reason for nothing", "0", "", []string{"Choose a reason.", "at least one item"}, []string{"reason", field}},
+		{"nothing", "0", "OTHER", []string{"at least one item"}, []string{field}},
+		{"no number and no reason", "x", "", []string{"Choose a reason.", "whole number"}, []string{"reason", field}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for from, a := range map[string]reply{
+				"the estimate": ada.get("/returns/new?sale_id=" + o.ID + "&reason=" + tt.reason + "&" + field +
+					"=" + tt.units),
+				"the request": ada.photos("/returns/request", nil, "sale_id", o.ID, "reason", tt.reason, field, tt.units),
+			} {
+				a.want(http.StatusBadRequest, append(tt.says, `id="mistakes"`)...)
+				for _, name := range tt.marks {
+					marked := regexp.MustCompile(`<[^>]*name="` + name + `"[^>]*aria-invalid="true"`)
+					if !marked.MatchString(a.body) {
+						t.Errorf("%s does not mark %s", from, name)
+					}
+				}
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"html/template"
@@ -70,7 +71,7 @@ func (s *server) pageStatus(
 	}
 	shown, err := s.pages.bytes(name, p)
 	if err == nil {
-		shown, err = s.mark(shown, r.URL.Path, refused)
+		shown, err = s.mark(shown, cmp.Or(refused.action, r.URL.Path), refused)
 	}
 	if err != nil {
 		return err

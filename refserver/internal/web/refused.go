@@ -24,6 +24,7 @@ type refusal struct {
 	problem *problem.Problem
 	form    url.Values // as it was sent
 	shown   bool       // by the handler, whose page says so too
+	action  string     // of the form that shows it; empty: the address of the request
 }
 
 type refusalKey struct{}
@@ -41,6 +42,14 @@ func refused(r *http.Request, p problem.Problem, form url.Values) {
 	}
 	if at, ok := r.Context().Value(refusalKey{}).(*refusal); ok && p.Status < http.StatusInternalServerError {
 		at.problem, at.form, at.shown = &p, form, true
+	}
+}
+
+// refusedIn is refused where the form that shows it is sent to another address than the request.
+func refusedIn(r *http.Request, p problem.Problem, form url.Values, action string) {
+	refused(r, p, form)
+	if at := refusalOf(r); at != nil {
+		at.action = action
 	}
 }
 

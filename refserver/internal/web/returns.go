@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
@@ -300,10 +301,47 @@ func (s *server) requestAgain(w http.ResponseWriter, in *upload.Intake, err erro
 	return s.requestRefused(w, in.Request(), in.Form, err)
 }
 
+// alsoWrong adds to what is missing in a form what its items would be refused for, so that all of it
+// is said at once. Another error it returns as it is.
+func (s *server) alsoWrong(r *http.Request, f url.Values, err error) error {
+	p := problem.Of(err)
+	o, failed := s.ownOrderOf(r, f.Get("sale_id"))
+	if p.Status != http.StatusBadRequest || failed != nil || len(o.Lines) == 0 {
+		return err
+	}
+	ask, _ := readRequest(f)
+	unread := slices.ContainsFunc(p.Mistakes, func(m problem.Mistake) bool {
+		return strings.HasPrefix(m.Field, quantityPrefix)
+	})
+	switch nothing := problem.Invalid(quantityPrefix+o.Lines[0].ID, noItems); {
+	case len(ask.Items) == 0 && (p.Verdict != nil || p.Field == "items"):
+		return nothing
+	case len(ask.Items) == 0 && !unread:
+		return problem.Join(err, nothing)
+	case p.Verdict != nil || p.Code != string(returns.CodeInvalid):
+		return err
+	}
+	ask.Estimate, ask.Reason = nil, cmp.Or(ask.Reason, string(returns.ReasonOther))
+	verdict := problem.Of(s.Endpoints.CheckRequest(r.Context(), user(r), ask)).Verdict
+	if verdict == nil {
+		return err
+	}
+	var more []problem.Mistake
+	for _, l := range verdict.Lines {
+		for _, finding := range l.Findings {
+			more = append(more, problem.Mistake{Field: quantityPrefix + l.OrderLineID, Prompt: finding.Message()})
+		}
+	}
+	return problem.Join(err, problem.Mistaken(more...))
+}
+
+// noItems is said to a request for nothing.
+const noItems = "Choose at least one item and how many of it you want to return."
+
 // requestRefused shows the form again, as it was filled in, with what is wrong.
 func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Values, err error) error {
-	p := problem.Of(err)
 	form := requestFormOf(f)
+	p := problem.Of(s.alsoWrong(r, f, err))
 	if p.Internal || form.OrderID == "" && len(f) == 0 {
 		return err
 	}
@@ -314,7 +352,7 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 	if p.RetryAfter > 0 {
 		p.SetRetryAfter(w.Header())
 	}
-	refused(r, p, f)
+	refusedIn(r, p, f, "/returns/request")
 	return s.inPageTurn(w, r, func(w http.ResponseWriter) error {
 		if s.Endpoints.Off(feature.Returns, user(r).ID) != "" {
 			return s.showReturns(w, r, p.Status, form, notesOf(p)...)
