@@ -212,8 +212,9 @@ func TestAPaymentThatTheProviderDoesNotKnowIsPaidOnlyByItsAmount(t *testing.T) {
 			s.expect("resolved", o.Status, want)
 			events, err := s.Events(t.Context(), o.ID)
 			must(t, err)
+			const against = "against the provider's answer: the provider has no such payment"
 			s.expect("the provider's answer is in the history", slices.ContainsFunc(events, func(e event.Event) bool {
-				return strings.Contains(string(e.Data), "against the provider's answer: the provider has no such payment")
+				return strings.Contains(string(e.Data), against)
 			}), captured)
 		})
 	}

@@ -103,7 +103,8 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, r Re
 		return "", err
 	}
 	o.paidBy(status, found)
-	captured, otherAmount := r.Captured, found.Amount != 0 && found.Amount != o.Payment.Amount
+	captured := r.Captured
+	against = o.overruled(status, found, captured)
 	switch {
 	case status == payment.Processing:
 		return "", o.uncertain("is still being processed by the provider; try again later")
@@ -113,18 +114,26 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, r Re
 		return "", o.uncertain(
 			"has a payment that the provider says is not captured: it can't count as paid; " +
 				"ask the provider again, or cancel the order")
-	case !captured && status == payment.Captured && !otherAmount:
+	case against != "":
+		return against, r.confirmed(against, money.New(o.Payment.Amount, o.Currency))
+	case !captured && status == payment.Captured:
 		return "", o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
-	case status == payment.Captured && otherAmount:
-		against = "the provider has captured " + money.New(found.Amount, o.Currency).String()
-		return against, r.confirmed(against, money.New(o.Payment.Amount, o.Currency))
-	case captured && found.Why() == payment.UnknownAtProvider:
-		against = "the provider has no such payment"
-		return against, r.confirmed(against, money.New(o.Payment.Amount, o.Currency))
 	case !captured && status == payment.Open:
 		return "", s.cancelThere(ctx, o, lease)
 	}
 	return "", nil
+}
+
+// overruled is the provider's answer that what staff say of a payment is against, and that the amount
+// overrules; empty where there is none.
+func (o *Order) overruled(status payment.PaymentStatus, found payment.Result, captured bool) string {
+	switch {
+	case status == payment.Captured && found.Amount != 0 && found.Amount != o.Payment.Amount:
+		return "the provider has captured " + money.New(found.Amount, o.Currency).String()
+	case captured && found.Why() == payment.UnknownAtProvider:
+		return "the provider has no such payment"
+	}
+	return ""
 }
 
 // cancelThere cancels a payment at the provider that could still be captured.

@@ -211,7 +211,8 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 				fields := url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}
 				if tc.outcome == "paid" { // the provider answers, and does not know the payment
 					amount := money.New(o.Payment.Amount, o.Currency).Decimal()
-					staff.form(path, fields).want(t, 409, "The provider has no such payment", "Enter "+amount, "seen there")
+					staff.form(path, fields).
+						want(t, 409, "The provider has no such payment", "Enter "+amount, "seen there")
 					fields.Set("confirm_amount", "0.01")
 					staff.form(path, fields).want(t, 400, `value="0.01"`)
 					fields.Set("confirm_amount", amount)

@@ -137,20 +137,22 @@ func TestAllThatIsWrongWithARequestIsSaidAtOnce(t *testing.T) {
 	ada := b.customer("ada")
 	o := b.bought(ada, 1)
 	field := "quantity_" + o.Lines[0].ID
+	both := []string{"reason", field}
 	for _, tt := range []struct {
 		name, units, reason string
 		says, marks         []string
 	}{
-		{"no reason for too many", "7", "", []string{"Choose a reason.", "You can return up to 1"}, []string{"reason", field}},
-		{"no reason for nothing", "0", "", []string{"Choose a reason.", "at least one item"}, []string{"reason", field}},
+		{"no reason for too many", "7", "", []string{"Choose a reason.", "You can return up to 1"}, both},
+		{"no reason for nothing", "0", "", []string{"Choose a reason.", "at least one item"}, both},
 		{"nothing", "0", "OTHER", []string{"at least one item"}, []string{field}},
-		{"no number and no reason", "x", "", []string{"Choose a reason.", "whole number"}, []string{"reason", field}},
+		{"no number and no reason", "x", "", []string{"Choose a reason.", "whole number"}, both},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for from, a := range map[string]reply{
 				"the estimate": ada.get("/returns/new?sale_id=" + o.ID + "&reason=" + tt.reason + "&" + field +
 					"=" + tt.units),
-				"the request": ada.photos("/returns/request", nil, "sale_id", o.ID, "reason", tt.reason, field, tt.units),
+				"the request": ada.photos("/returns/request", nil,
+					"sale_id", o.ID, "reason", tt.reason, field, tt.units),
 			} {
 				a.want(http.StatusBadRequest, append(tt.says, `id="mistakes"`)...)
 				for _, name := range tt.marks {
