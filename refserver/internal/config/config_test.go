@@ -409,6 +409,12 @@ func TestTheSettingsOfAFileAreReadPastAByteOrderMark(t *testing.T) {
 	if _, err := Load(nil, file); err == nil || !strings.Contains(err.Error(), "is not text") {
 		t.Errorf("a file that is no text: %v", err)
 	}
+	for _, text := range []string{"CURRENCY=EUR\nPORT", "PORT 6000", "PORT\nCURRENCY=EUR\n", "=6000\n"} {
+		write(t, file, text)
+		if _, err := Load(nil, file); err == nil || !strings.Contains(err.Error(), "lines of the form NAME=value") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }
 
 func TestNamesThatAreNoSettingAreReportedWithTheNearestOne(t *testing.T) {

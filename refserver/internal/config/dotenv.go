@@ -33,7 +33,8 @@ func readDotenv(file string) (map[string]string, error) {
 		return nil, fmt.Errorf("settings file %s is not text; save it as UTF-8", file)
 	}
 	vars, err := godotenv.UnmarshalBytes(text)
-	if err != nil {
+	// The parser takes a last line without an equals sign for a value without a name.
+	if _, nameless := vars[""]; err != nil || nameless {
 		// The parser's own message quotes the line, which may hold a secret.
 		return nil, fmt.Errorf("settings file %s can't be read: it must hold lines of the form NAME=value", file)
 	}
