@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/returnkit/returnkit/refserver/internal/config"
 )
 
 func TestAWrongSettingStopsTheStartInOneLineAndTouchesNothing(t *testing.T) {
@@ -159,5 +162,38 @@ func TestProcessesThatStartAtOnceMakeTheDemoDataOnce(t *testing.T) {
 	getJSON(t, http.DefaultClient, sim.url()+"/_sim/ledger", &ledger)
 	if len(ledger.Charges) != 1 {
 		t.Errorf("%d charges", len(ledger.Charges))
+	}
+}
+
+// Published credentials that are not refused are warned of, where others may reach the shop.
+func TestPublishedCredentialsAreWarnedOf(t *testing.T) {
+	own := []string{"SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY=0123456789abcdef0123456789abcdef"}
+	for name, tc := range map[string]struct {
+		set  []string
+		want string // the settings that the line names; "" for no line
+	}{
+		"on this machine": {nil, ""},
+		"a proxy on this machine": {
+			[]string{"PUBLIC_URL=https://shop.example.com"}, `["SUPER_ADMIN_PASSWORD","SECRET_KEY"]`,
+		},
+		"allowed on all addresses": {
+			[]string{"HOST=0.0.0.0", "ALLOW_DEFAULT_CREDENTIALS=true", own[0]}, `["SECRET_KEY"]`,
+		},
+		"of its own, behind a proxy":     {append([]string{"PUBLIC_URL=https://shop.example.com"}, own...), ""},
+		"a public address that is local": {[]string{"PUBLIC_URL=http://localhost:5000"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := config.Load(tc.set, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out output
+			warnOfPublished(slog.New(slog.NewJSONHandler(&out, nil)), c)
+			warned := strings.Contains(out.String(), `"level":"WARN"`) &&
+				strings.Contains(out.String(), `"settings":`+tc.want)
+			if tc.want == "" && out.String() != "" || tc.want != "" && !warned {
+				t.Errorf("warned %q, want of %s", out.String(), tc.want)
+			}
+		})
 	}
 }

@@ -2,6 +2,9 @@ package config
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +130,52 @@ func TestWhoUsesTheShopOnOtherMachines(t *testing.T) {
 		c, err := Read([]string{set}, "")
 		if err != nil || c.ReachedByOthers() != want {
 			t.Errorf("%s: %v, %v", set, c.ReachedByOthers(), err)
+		}
+	}
+}
+
+var (
+	withDefault = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)
+	secretLine  = regexp.MustCompile(`^ +([A-Z_]+): (.*\$\{[A-Z_]*(?:PASSWORD|SECRET|TOKEN|KEY):-[^}]+\}.*)$`)
+	exampleLine = regexp.MustCompile(`^#([A-Z_]*(?:PASSWORD|SECRET|TOKEN|KEY))=(.+)$`)
+)
+
+// TestTheSecretsOfTheDeployFilesAreRefusedInProduction as they stand there, whatever they are.
+func TestTheSecretsOfTheDeployFilesAreRefusedInProduction(t *testing.T) {
+	files, err := filepath.Glob("../../deploy/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, file := range append(files, "../../deploy/env.example") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimRight(line, "\n")
+			found := secretLine.FindStringSubmatch(line)
+			if found == nil {
+				found = exampleLine.FindStringSubmatch(line)
+			}
+			if found == nil || !isSetting(found[1]) {
+				continue // a secret of another program's
+			}
+			set := found[1] + "=" + withDefault.ReplaceAllString(found[2], "$1")
+			seen[found[1]] = true
+			t.Run(filepath.Base(file)+" "+found[1], func(t *testing.T) {
+				_, err := Load(append(slices.Clone(ownSecrets), "APP_ENV=production", set), "")
+				if err == nil || !strings.HasPrefix(err.Error(), found[1]+" is the published default") {
+					t.Errorf("%s: %v", set, err)
+				}
+			})
+		}
+	}
+	for _, variable := range []string{
+		"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SUPER_ADMIN_PASSWORD", "STRIPE_WEBHOOK_SECRET", "METRICS_TOKEN",
+	} {
+		if !seen[variable] {
+			t.Errorf("the deploy files have no %s: is it read right?", variable)
 		}
 	}
 }
