@@ -58,8 +58,9 @@ func checkOut(t *testing.T, people []browser, lasts time.Duration) (passed int) 
 }
 
 // attack sends checkouts from so many connections, so many a second, until stop
-// is called, which tells how many were answered with which status.
-func attack(b *bench, client *http.Client, cookie string, perSecond int) (stop func() string) {
+// is called, which tells how many were answered with which status. cookie makes the session of each, where the client
+// has none.
+func attack(b *bench, client *http.Client, cookie func() string, perSecond int) (stop func() string) {
 	const connections = 16
 	ctx, cancel := context.WithCancel(b.t.Context())
 	var statuses [600]atomic.Int64
@@ -80,8 +81,8 @@ func attack(b *bench, client *http.Client, cookie string, perSecond int) (stop f
 					return
 				}
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				if cookie != "" {
-					r.AddCookie(&http.Cookie{Name: b.Auth.CookieName(), Value: cookie})
+				if cookie != nil {
+					r.AddCookie(&http.Cookie{Name: b.Auth.CookieName(), Value: cookie()})
 				}
 				if resp, err := client.Do(r); err == nil {
 					statuses[resp.StatusCode].Add(1)
@@ -116,11 +117,21 @@ func wantHonest(t *testing.T, passed, of int, attack string) {
 // let 2 to 5 of 40 real checkouts pass.
 func TestAMadeUpCookieTakesNothingFromCustomers(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/server/")
-	b := open(t, "THROTTLING_MAX_RPS=20") // so that a slow machine, too, is attacked at 20 times the limit
-	people := b.honest(40)
-	stop := attack(b, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, "x", 400)
-	passed := checkOut(t, people, 4*time.Second)
-	wantHonest(t, passed, len(people), stop())
+	var sent atomic.Int64
+	for name, cookie := range map[string]func() string{
+		"one":                  func() string { return "x" },
+		"another for each":     func() string { return fmt.Sprint("x", sent.Add(1)) },
+		"as long as a session": func() string { return fmt.Sprintf("%043d", sent.Add(1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			// So that a slow machine, too, is attacked at 20 times the limit.
+			b := open(t, "THROTTLING_MAX_RPS=20")
+			people := b.honest(40)
+			stop := attack(b, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, cookie, 400)
+			passed := checkOut(t, people, 4*time.Second)
+			wantHonest(t, passed, len(people), stop())
+		})
+	}
 }
 
 // TestEveryMadeUpCookieIsItsAddress: another cookie for each request is no free
@@ -171,7 +182,7 @@ func TestAnEmptyCartTakesNothingFromCustomers(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	testlog.Cookies(t, jar, b.url)
-	stop := attack(b, client, "", 120)
+	stop := attack(b, client, nil, 120)
 	passed := checkOut(t, people, 4*time.Second)
 	wantHonest(t, passed, len(people), stop())
 }
