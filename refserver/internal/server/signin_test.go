@@ -108,10 +108,31 @@ func (b *bench) visitor() browser {
 }
 
 // TestAStreamEndsWithItsSession is half of fault S20: a stream lasted for who
-// had signed out, or was no admin any more.
+// had signed out, was locked out, or was no admin any more.
 func TestAStreamEndsWithItsSession(t *testing.T) {
-	for _, end := range []string{"signed out", "role taken"} {
-		t.Run(end, func(t *testing.T) {
+	role := func(name string) func(browser, browser, string) {
+		return func(_, boss browser, id string) {
+			boss.form("/admin/users", url.Values{"user_id": {id}, "role": {name}}).want(boss.t, http.StatusFound)
+		}
+	}
+	out := func(ada, _ browser, _ string) { ada.form("/logout", nil).want(ada.t, http.StatusFound) }
+	lock := func(_, boss browser, id string) {
+		boss.form("/admin/users/"+id+"/lock", nil).want(boss.t, http.StatusFound)
+	}
+	for _, tc := range []struct {
+		name, path string
+		end        func(ada, boss browser, id string)
+	}{
+		{"the dashboard, signed out", "/admin/dashboard/stream", out},
+		{"the dashboard, role taken", "/admin/dashboard/stream", role("customer")},
+		{"the dashboard, locked", "/admin/dashboard/stream", lock},
+		{"notices, signed out", "/notifications/stream", out},
+		{"notices, locked", "/notifications/stream", lock},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.path == "/notifications/stream" {
+				testreq.Slow(t, "./refserver/internal/server/") // it looks every 15 seconds
+			}
 			t.Parallel()
 			b := open(t)
 			b.customer("ada")
@@ -120,11 +141,11 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			boss.form("/admin/users", url.Values{"user_id": {user.ID}, "role": {"admin"}}).want(t, http.StatusFound)
+			role("admin")(boss, boss, user.ID)
 			ada := b.signInAs("ada", "correct horse")
 			ada.client.Timeout = testreq.Patience(t)
 			testlog.Cookies(t, ada.client.Jar, b.url)
-			res, err := ada.client.Get(b.url + "/admin/dashboard/stream")
+			res, err := ada.client.Get(b.url + tc.path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,12 +153,7 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 			if _, err := res.Body.Read(make([]byte, 1)); err != nil || res.StatusCode != http.StatusOK {
 				t.Fatalf("%s, %v", res.Status, err)
 			}
-			if end == "signed out" {
-				ada.form("/logout", nil).want(t, http.StatusFound)
-			} else {
-				boss.form("/admin/users", url.Values{"user_id": {user.ID}, "role": {"customer"}}).
-					want(t, http.StatusFound)
-			}
+			tc.end(ada, boss, user.ID)
 			if _, err := io.Copy(io.Discard, res.Body); err != nil {
 				t.Errorf("the stream does not end: %v", err)
 			}

@@ -97,6 +97,8 @@ func (s *server) noticeStream(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes it on at once
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	// The deadline of the last piece is over by then, and the end of the answer is still to be written.
+	defer func() { _ = out.SetWriteDeadline(time.Now().Add(streamSlack)) }()
 	last, begun, next := "", time.Now(), time.Time{}
 	for look := true; ; look = false {
 		if now := time.Now(); look || !now.Before(next) {
