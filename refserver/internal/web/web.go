@@ -292,10 +292,10 @@ func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case p.Status == http.StatusUnauthorized:
 		s.rememberPage(w, r)
-		http.Redirect(w, r, "/login", http.StatusFound)
+		http.Redirect(w, r, "/login", sentOn(r))
 	case p.Code == access.CodeFactorRequired:
 		s.Auth.Flash(r.Context(), p.Message)
-		http.Redirect(w, r, factorPage, http.StatusFound)
+		http.Redirect(w, r, factorPage, sentOn(r))
 	case p.Code == access.CodeReauthenticate:
 		s.askPassword(w, r, p)
 	default:
@@ -337,6 +337,15 @@ func (s *server) redirect(w http.ResponseWriter, r *http.Request, to, message st
 	if message != "" {
 		s.Auth.Flash(r.Context(), message)
 	}
-	http.Redirect(w, r, to, http.StatusFound)
+	http.Redirect(w, r, to, sentOn(r))
 	return nil
+}
+
+// sentOn is the status that leads on from a request. A browser that sent a form reads the next page
+// by 303, which no browser may send again; programs know the 302 of the contract.
+func sentOn(r *http.Request) int {
+	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		return http.StatusSeeOther
+	}
+	return http.StatusFound
 }
