@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -111,11 +113,16 @@ func (s *server) shipOwn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := returns.ReverseShipment{
+	p := endpoint.ShipmentParams{
 		Carrier:        strings.TrimSpace(r.PostForm.Get("carrier")),
 		TrackingNumber: strings.TrimSpace(r.PostForm.Get("tracking_number")),
 	}
-	if _, err := s.Returns.Ship(r.Context(), c.ID, customerActor(r), d); err != nil {
+	err = input.Check(p)
+	if err == nil {
+		d := returns.ReverseShipment{Carrier: p.Carrier, TrackingNumber: p.TrackingNumber}
+		_, err = s.Returns.Ship(r.Context(), c.ID, customerActor(r), d)
+	}
+	if err != nil {
 		p := problem.Of(err)
 		if p.Internal {
 			return err

@@ -31,6 +31,8 @@ func TestAnAuthorizedReturnIsSentBackByItsCustomer(t *testing.T) {
 	staff.get(slip).want(http.StatusOK, c.RMA)
 	bob.get(slip).want(http.StatusNotFound)
 	bob.form(page+"/shipment", "carrier", "UPS", "tracking_number", "1Z").want(http.StatusNotFound)
+	ada.form(page+"/shipment").want(http.StatusBadRequest, "Enter the carrier", "racking number",
+		"There are 2 problems")
 	ada.form(page+"/shipment", "carrier", "UPS").want(http.StatusBadRequest, "tracking number", `value="UPS"`)
 	ada.form(page+"/shipment", "carrier", "UPS", "tracking_number", "1Z-4711").want(http.StatusFound)
 	ada.get(page).want(http.StatusOK, "1Z-4711", "recorded the shipment")
