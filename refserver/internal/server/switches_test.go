@@ -111,6 +111,13 @@ func TestReturnRequestsAreSwitchedOff(t *testing.T) {
 		ada.get("/api/returns/estimate?"+returnForm(o).Encode()).refused(t, feature.Returns)
 		ada.get(estimate).want(t, http.StatusForbidden, words, "Your returns")
 		ada.form("/returns/request", returnForm(o)).want(t, http.StatusForbidden, words)
+		for _, a := range []answer{
+			ada.get("/returns/new?sale_id=" + o.ID), ada.form("/returns/request", url.Values{"sale_id": {o.ID}}),
+		} {
+			if a.want(t, http.StatusForbidden, words); strings.Contains(a.body, "Choose a reason") {
+				t.Error("a form that can't be sent is corrected")
+			}
+		}
 		ada.parts("/returns/request", returnForm(o), photo(t)).want(t, http.StatusForbidden, words)
 		page := ada.get("/returns").want(t, http.StatusOK, words)
 		if strings.Contains(page.body, "Continue to refund estimate") {

@@ -302,8 +302,12 @@ func (s *server) requestAgain(w http.ResponseWriter, in *upload.Intake, err erro
 }
 
 // alsoWrong adds to what is missing in a form what its items would be refused for, so that all of it
-// is said at once. Another error it returns as it is.
+// is said at once. Another error it returns as it is. Where no returns are accepted, that is all there
+// is to say.
 func (s *server) alsoWrong(r *http.Request, f url.Values, err error) error {
+	if off := s.Endpoints.CheckRequest(r.Context(), user(r), endpoint.ReturnParams{}); off != nil {
+		return off
+	}
 	p := problem.Of(err)
 	o, failed := s.ownOrderOf(r, f.Get("sale_id"))
 	if p.Status != http.StatusBadRequest || failed != nil || len(o.Lines) == 0 {
