@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -201,15 +202,32 @@ func (a *API) fetchPartner(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"success": true, "message": message}, err
 }
 
+// instant reads an instant of an input; the zero time where there is none.
+func instant(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, problem.Mistaken(problem.Mistake{Field: field, Text: fmt.Sprintf(
+			" is %q; it must be an instant such as 2026-12-31T23:59:59Z.", input.Clip(text))})
+	}
+	return at, nil
+}
+
 // newPartnerKey answers a key, once: it is stored nowhere.
 func (a *API) newPartnerKey(r *http.Request) (int, any, error) {
 	var p struct {
-		ExpiresAt time.Time `json:"expires_at"`
+		ExpiresAt string `json:"expires_at"`
 	}
 	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	text, k, err := a.Endpoints.NewPartnerKey(r.Context(), user(r), r.PathValue("id"), p.ExpiresAt)
+	expires, err := instant("expires_at", p.ExpiresAt)
+	if err != nil {
+		return 0, nil, err
+	}
+	text, k, err := a.Endpoints.NewPartnerKey(r.Context(), user(r), r.PathValue("id"), expires)
 	return http.StatusOK, map[string]any{
 		"success": true, "key": text, "details": partnerKeyOf(k), "message": "Keep this key: it is not shown again.",
 	}, err

@@ -195,6 +195,8 @@ func TestPartnersAndTheirKeysAreInTheAudit(t *testing.T) {
 	admin.json(page,
 		`{"name":"North","feed_url":"https://north.example/feed.csv","token":"new"}`).want(t, http.StatusOK)
 	admin.json(page+"/keys", `{"expires_at":"2001-01-01T00:00:00Z"}`).want(t, http.StatusBadRequest)
+	admin.json(page+"/keys", `{"expires_at":"2099-12-31"}`).want(t, http.StatusBadRequest, `"field":"expires_at"`,
+		"an instant such as")
 	admin.json(page+"/keys/"+prefix+"/revoke", "").want(t, http.StatusOK)
 	admin.json(page+"/keys/none/revoke", "").want(t, http.StatusNotFound)
 	for _, tc := range []struct {
