@@ -92,7 +92,8 @@ func (s *Service) Deliveries(ctx context.Context, id string, q Query) (list []De
 	return list, more, nil
 }
 
-// Counts returns how many deliveries of each endpoint wait, and how many are dead letters.
+// Counts returns how many deliveries of each endpoint wait, and how many are dead letters. A test
+// that failed is none: nobody sends it again.
 func (s *Service) Counts(ctx context.Context) (map[string]map[State]int, error) {
 	var rows []struct {
 		EndpointID string
@@ -101,7 +102,8 @@ func (s *Service) Counts(ctx context.Context) (map[string]map[State]int, error) 
 	}
 	err := s.cfg.DB.Read().NewSelect().Model((*deliveryRow)(nil)).Column("endpoint_id").
 		ColumnExpr("d.dead_at IS NOT NULL AS dead").ColumnExpr("COUNT(*) AS n").
-		Where("d.delivered_at IS NULL").GroupExpr("endpoint_id, d.dead_at IS NOT NULL").Scan(ctx, &rows)
+		Where("d.delivered_at IS NULL").Where("d.dead_at IS NULL OR d.type <> ?", TypePing).
+		GroupExpr("endpoint_id, d.dead_at IS NOT NULL").Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("webhook: counts: %w", err)
 	}

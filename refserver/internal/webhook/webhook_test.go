@@ -268,6 +268,10 @@ func TestRedirectsAreNotFollowedAndGoneDisables(t *testing.T) {
 		if d := s.delivery(w.ID); d.LastStatus != 307 || !strings.Contains(d.LastError, "redirects") {
 			t.Errorf("%+v", d)
 		}
+		// It is no dead letter, which staff could have sent again.
+		if n, err := s.hooks.Counts(t.Context()); err != nil || n[w.ID][webhook.Dead] != 0 {
+			t.Errorf("%d dead letters, %v", n[w.ID][webhook.Dead], err)
+		}
 		testreq.Until(t, "the one that is gone is disabled", func() bool {
 			e, err := s.hooks.Endpoint(t.Context(), left.ID)
 			return err == nil && !e.Enabled() && e.DisabledWhy != ""
