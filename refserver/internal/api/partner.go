@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -202,19 +201,6 @@ func (a *API) fetchPartner(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"success": true, "message": message}, err
 }
 
-// instant reads an instant of an input; the zero time where there is none.
-func instant(field, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, problem.Mistaken(problem.Mistake{Field: field, Text: fmt.Sprintf(
-			" is %q; it must be an instant such as 2026-12-31T23:59:59Z.", input.Clip(text))})
-	}
-	return at, nil
-}
-
 // newPartnerKey answers a key, once: it is stored nowhere.
 func (a *API) newPartnerKey(r *http.Request) (int, any, error) {
 	var p struct {
@@ -223,7 +209,7 @@ func (a *API) newPartnerKey(r *http.Request) (int, any, error) {
 	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	expires, err := instant("expires_at", p.ExpiresAt)
+	expires, err := problem.Instant("expires_at", p.ExpiresAt)
 	if err != nil {
 		return 0, nil, err
 	}

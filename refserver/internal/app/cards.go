@@ -66,16 +66,16 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 func checkNumber(number string) (string, brand, error) {
 	digits, ok := cardDigits(number)
 	if !ok {
-		return "", brand{}, badCard(
+		return "", brand{}, problem.Invalid(
 			"card_number", "A card number has 12 to 19 digits and nothing else but spaces and dashes")
 	}
 	if !input.Luhn(digits) {
-		return "", brand{}, badCard(
+		return "", brand{}, problem.Invalid(
 			"card_number", "That is not a card number; one digit is wrong or missing. Please check it")
 	}
 	b, ok := brandOf(digits)
 	if !ok {
-		return "", brand{}, badCard(
+		return "", brand{}, problem.Invalid(
 			"card_number",
 			"The shop accepts Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; "+
 				"this number is none of these",
@@ -90,22 +90,18 @@ func checkKind(kind string, b brand) error {
 	named, known := brandNames[word]
 	switch {
 	case !known && !slices.Contains(noBrand, word):
-		return badCard(
+		return problem.Invalid(
 			"card_type",
 			"The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; "+
 				"or Credit or Debit, or left out",
 		)
 	case known && b != (brand{}) && named != b:
-		return badCard(
+		return problem.Invalid(
 			"card_type",
 			fmt.Sprintf("The number is that of a %s card, not %s. Please check both", b.name, named.name),
 		)
 	}
 	return nil
-}
-
-func badCard(field, message string) error {
-	return problem.Invalid(field, message)
 }
 
 // cardDigits returns the digits of a card number as people type it.
@@ -160,11 +156,11 @@ func checkExpiry(s string, now time.Time) error {
 	s = strings.TrimSpace(s)
 	month, err := time.Parse("01/2006", s)
 	if err != nil || len(s) != len("01/2006") {
-		return badCard("card_exp_date", "The expiry date is written MM/YYYY, for example 07/2031")
+		return problem.Invalid("card_exp_date", "The expiry date is written MM/YYYY, for example 07/2031")
 	}
 	// The last place on Earth to end the month is twelve hours behind UTC.
 	if end := month.AddDate(0, 1, 0).Add(12 * time.Hour); !now.Before(end) {
-		return badCard("card_exp_date", "That card has expired. Please use another one")
+		return problem.Invalid("card_exp_date", "That card has expired. Please use another one")
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func logWebhook(ctx context.Context, log *slog.Logger, result string, err error)
 	case result == hookOff:
 		log.WarnContext(
 			ctx,
-			"a webhook of the payment provider was refused for now: set STRIPE_WEBHOOK_SECRET to the signing secret "+
+			"a webhook of the payment provider was refused: set STRIPE_WEBHOOK_SECRET to the signing secret "+
 				"of this endpoint",
 		)
 	case result == hookRefused:

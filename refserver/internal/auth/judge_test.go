@@ -174,7 +174,7 @@ func TestPasswordsThatAreEasyToGuessAreRefusedWhereTheSettingSaysSo(t *testing.T
 		{"a passphrase", "turnip lantern gravel sofa", ""},
 		{"a long passphrase", "turnip lantern gravel sofa orchard window marble seventeen kettle drum", ""},
 		{"a passphrase of short words", "we go to sea at six in my old tub, so do it by day or not at all", ""},
-		{"a passphrase in another script", "репа фонарь гравий диван огород окно мрамор семнадцать", ""},
+		{"a passphrase in another script", "репа фонарь гравий диван огород окно мрамор", ""},
 		{"made by a password manager", "vQ9#tL2m!xR7pZ4w&kD8sB3nHyJ6fG1cTqWe5uAoIiPlKj0zXvNbMh", ""},
 		{"one character 40 times", strings.Repeat("a", 40), CodeWeakPassword},
 		{"two characters 40 times", strings.Repeat("ab", 40), CodeWeakPassword},

@@ -94,7 +94,7 @@ func (r Registration) Validate() error {
 			Message: "A username has 3 to 64 of the letters a to z, digits, _ . and -",
 		}
 	}
-	if !isAddress(r.Email) {
+	if !IsAddress(r.Email) {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "email",
@@ -104,9 +104,9 @@ func (r Registration) Validate() error {
 	return CheckPasswordText(r.Password)
 }
 
-// isAddress reports whether text is an e-mail address and nothing else. What isn't printed, such as a mark
-// that turns the direction, has one address look like another. A long text is not parsed.
-func isAddress(text string) bool {
+// IsAddress reports whether text is an e-mail address of an allowed length and nothing else. What isn't
+// printed, such as a mark that turns the direction, has one address look like another.
+func IsAddress(text string) bool {
 	if len(text) > MaxEmail || strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		return false
 	}

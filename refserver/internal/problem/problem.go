@@ -228,6 +228,20 @@ func Day(field, text string, zone *time.Location) (time.Time, error) {
 	return day.Start(zone).In(zone), nil
 }
 
+// Instant returns an instant such as 2026-12-31T23:59:59Z, zero where text is empty.
+func Instant(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, Mistaken(Mistake{
+			Field: field, Text: fmt.Sprintf(" is %.40q; it must be an instant such as 2026-12-31T23:59:59Z.", text),
+		})
+	}
+	return at, nil
+}
+
 // The years a day of a filter may be of.
 const (
 	firstYear = 1900

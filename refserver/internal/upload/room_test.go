@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -96,14 +97,11 @@ func (s *sending) finish() string {
 // taken waits until so many bodies are taken in.
 func (c *crowd) taken(n int) {
 	c.t.Helper()
-	for have := -1; have != n; time.Sleep(time.Millisecond) {
-		if err := c.t.Context().Err(); err != nil {
-			c.t.Fatalf("%d are taken in, not %d", have, n)
-		}
+	testreq.Until(c.t, fmt.Sprint(n, " bodies to be taken in"), func() bool {
 		c.room.mu.Lock()
-		have = len(c.room.taken)
-		c.room.mu.Unlock()
-	}
+		defer c.room.mu.Unlock()
+		return len(c.room.taken) == n
+	})
 }
 
 // TestSlowBodiesMakeRoom: five accounts that declared 200 MB each and sent next to nothing kept all

@@ -119,7 +119,7 @@ func (s *server) forgot(w http.ResponseWriter, r *http.Request) error {
 		return s.forgotForm(w, r)
 	}
 	email := strings.TrimSpace(r.PostForm.Get("email"))
-	if !isEmail(email) {
+	if !auth.IsAddress(email) {
 		p := problem.Invalid("email", "Enter the e-mail address of your account, such as ada@example.com").Problem
 		refused(r, p, nil)
 		return s.pageStatus(w, r, p.Status, "account_forgot", "Reset your password", forgotBody{})

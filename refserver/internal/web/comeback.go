@@ -26,8 +26,13 @@ func (s *server) rememberPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) comeback(value string, seconds int) *http.Cookie {
+	return s.cookie(comebackCookie, "/login", value, seconds)
+}
+
+// cookie is a cookie of the shop's own pages, for so many seconds; -1 forgets it.
+func (s *server) cookie(name, path, value string, seconds int) *http.Cookie {
 	return &http.Cookie{
-		Name: comebackCookie, Value: value, Path: "/login", MaxAge: seconds,
+		Name: name, Value: value, Path: path, MaxAge: seconds,
 		HttpOnly: true, Secure: s.SecureCookies, SameSite: http.SameSiteLaxMode,
 	}
 }

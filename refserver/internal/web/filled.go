@@ -20,15 +20,12 @@ const filledSeconds = 3600
 
 // rememberCart keeps the cart that a request changed. An empty id forgets it.
 func (s *server) rememberCart(w http.ResponseWriter, r *http.Request, id string) {
-	cookie := &http.Cookie{
-		Name: filledCookie, Value: id, Path: "/", MaxAge: filledSeconds,
-		HttpOnly: true, Secure: s.SecureCookies, SameSite: http.SameSiteLaxMode,
-	}
+	seconds := filledSeconds
 	if id == "" {
-		cookie.MaxAge = -1
+		seconds = -1
 	}
 	if cartFilled(r) != id {
-		http.SetCookie(w, cookie)
+		http.SetCookie(w, s.cookie(filledCookie, "/", id, seconds))
 	}
 }
 

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/mail"
 	"regexp"
 	"unicode/utf8"
 
@@ -22,18 +21,12 @@ func (f *registerForm) check(password string) {
 	if !usernameForm.MatchString(f.Username) {
 		f.Mistakes.add("username", "Username: enter 3 to 64 letters, digits, dots, dashes or underscores.")
 	}
-	if !isEmail(f.Email) {
+	if !auth.IsAddress(f.Email) {
 		f.Mistakes.add("email", "E-mail: enter an address such as ada@example.com.")
 	}
 	if utf8.RuneCountInString(password) < auth.MinPassword {
 		f.Mistakes.add("password", "Password: enter at least %d characters.", auth.MinPassword)
 	}
-}
-
-// isEmail reports whether a text is an e-mail address and nothing more.
-func isEmail(text string) bool {
-	a, err := mail.ParseAddress(text)
-	return err == nil && a.Address == text
 }
 
 // Fields are the inputs of the form.
